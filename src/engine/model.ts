@@ -66,6 +66,8 @@ export interface StoredRecord {
   /** Name of the route it came by, UTF-8; empty when it was appended directly. */
   readonly route: Uint8Array
   readonly key: Uint8Array
+  /** Further keys that it was routed by. */
+  readonly moreKeys: readonly string[]
   readonly group: string | undefined
   readonly dedupeId: string | undefined
   /** Wall-clock milliseconds, or undefined: never. */
