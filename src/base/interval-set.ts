@@ -172,7 +172,11 @@ export class IntervalSet {
         this.#count++
         return true
       }
-      if (position < end && this.has(position)) return false
+      if (position > end && position < Number.MAX_SAFE_INTEGER) {
+        this.#append(position, position + 1)
+        return true
+      }
+      if (this.has(position)) return false
     }
     this.addRange(position, position + 1)
     return true
