@@ -1,0 +1,172 @@
+/**
+ * Real sockets: node:net, and node:tls when a certificate is given. A peer that resets, times out
+ * or vanishes is normal: it ends in `onClose` with the errno name, and is nobody's error.
+ *
+ * All plain sockets read into one shared buffer (`onread`), because the owner of a link is done with
+ * the bytes when its callback returns; otherwise node allocates 64 KiB for every chunk that arrives.
+ */
+
+import { type AddressInfo, createServer, type Server, type Socket } from 'node:net'
+import type { Link, LinkEvents, ListenAddress, Listening, Transport } from '../servers/transport.ts'
+
+export interface TransportOptions {
+  /** PEM texts; with them every connection is encrypted. */
+  readonly tls?: { readonly cert: string; readonly key: string } | undefined
+  /** An accept that failed, such as too many open files. Listening goes on. */
+  readonly onError?: (error: Error) => void
+}
+
+const keepAliveMs = 60_000
+const readBytes = 64 * 1024
+const backlog = 1024
+
+const common = {
+  allowHalfOpen: false,
+  noDelay: true,
+  keepAlive: true,
+  keepAliveInitialDelay: keepAliveMs,
+} as const
+
+export function netTransport(options: TransportOptions = {}): Transport {
+  return {
+    async listen(address, accept) {
+      const server = await createListening(options, accept)
+      await bind(server, address)
+      server.on('error', error => options.onError?.(error))
+      return new ListeningServer(server)
+    },
+  }
+}
+
+async function createListening(
+  { tls }: TransportOptions,
+  accept: (link: Link) => void,
+): Promise<Server> {
+  if (tls !== undefined) {
+    const { createServer: createTlsServer } = await import('node:tls')
+    const server = createTlsServer({ ...common, ...tls }, socket =>
+      accept(new SocketLink(socket, true)),
+    )
+    // A failed handshake is a peer's matter; without a listener its error would be thrown.
+    return server.on('tlsClientError', (_error, socket) => socket.destroy())
+  }
+  const shared = new Uint8Array(readBytes)
+  return createServer({ ...common, pauseOnConnect: true }, socket => {
+    const link = new SocketLink(socket, false)
+    link.readInto(shared)
+    accept(link)
+  })
+}
+
+function bind(server: Server, { host, port }: ListenAddress): Promise<void> {
+  return new Promise((resolve, reject) => {
+    server.once('error', reject)
+    server.listen({ host, port, backlog }, () => {
+      server.removeListener('error', reject)
+      resolve()
+    })
+  })
+}
+
+class ListeningServer implements Listening {
+  readonly host: string
+  readonly port: number
+  readonly #server: Server
+
+  constructor(server: Server) {
+    const address = server.address() as AddressInfo
+    this.host = address.address
+    this.port = address.port
+    this.#server = server
+  }
+
+  close(): void {
+    this.#server.close()
+  }
+}
+
+class SocketLink implements Link {
+  readonly peer: Link['peer']
+  readonly local: Link['local']
+  readonly #socket: Socket
+  #events: LinkEvents | undefined
+  #reason = ''
+
+  constructor(socket: Socket, tls: boolean) {
+    this.#socket = socket
+    this.peer = { address: socket.remoteAddress ?? '', port: socket.remotePort ?? 0, tls }
+    this.local = { address: socket.localAddress ?? '', port: socket.localPort ?? 0 }
+    socket.on('error', (error: NodeJS.ErrnoException) => {
+      this.#reason = error.code ?? error.message
+    })
+    socket.on('close', () => this.#events?.onClose(this.#reason))
+  }
+
+  /**
+   * Server sockets have no `onread` option, so it is switched on as the constructor does it. Where
+   * a version of node has not got these parts, the bytes come as 'data' events instead.
+   */
+  readInto(shared: Uint8Array): void {
+    const socket = this.#socket as unknown as InnerSocket
+    const { kBuffer, kBufferCb } = innerNames(this.#socket)
+    if (kBuffer === undefined || kBufferCb === undefined) return
+    if (typeof socket._handle?.useUserBuffer !== 'function') return
+    socket[kBuffer] = shared
+    socket[kBufferCb] = (count: number, buffer: Uint8Array): boolean => {
+      this.#events?.onData(buffer.subarray(0, count))
+      return true
+    }
+    socket._handle.useUserBuffer(shared)
+  }
+
+  start(events: LinkEvents): void {
+    this.#events = events
+    this.#socket.on('data', (bytes: Uint8Array) => events.onData(bytes))
+    this.#socket.resume()
+  }
+
+  write(parts: readonly Uint8Array[], done: () => void): void {
+    const socket = this.#socket
+    const landed = (error?: Error | null): void => {
+      if (error === undefined || error === null) done()
+    }
+    const last = parts.length - 1
+    if (last > 0) socket.cork()
+    for (let index = 0; index < last; index++) socket.write(parts[index]!)
+    socket.write(parts[last]!, landed)
+    if (last > 0) socket.uncork()
+  }
+
+  pause(): void {
+    this.#socket.pause()
+  }
+
+  resume(): void {
+    this.#socket.resume()
+  }
+
+  end(): void {
+    this.#socket.end()
+  }
+
+  destroy(): void {
+    this.#socket.destroy()
+  }
+}
+
+interface InnerSocket {
+  [name: symbol]: unknown
+  readonly _handle?: { useUserBuffer?(buffer: Uint8Array): void }
+}
+
+let names: { kBuffer: symbol | undefined; kBufferCb: symbol | undefined } | undefined
+
+function innerNames(socket: Socket): NonNullable<typeof names> {
+  if (names !== undefined) return names
+  const symbols = Object.getOwnPropertySymbols(socket)
+  names = {
+    kBuffer: symbols.find(symbol => symbol.description === 'kBuffer'),
+    kBufferCb: symbols.find(symbol => symbol.description === 'kBufferCb'),
+  }
+  return names
+}
