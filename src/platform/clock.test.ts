@@ -1,0 +1,39 @@
+import assert from 'node:assert/strict'
+import { describe, it } from 'node:test'
+import { systemClock, timerDelayMax } from './clock.ts'
+import { systemRandom } from './random.ts'
+
+describe('the system clock', () => {
+  it('tells whole milliseconds and a rising monotonic time', () => {
+    assert.ok(Number.isSafeInteger(systemClock.now()))
+    const before = systemClock.monotonic()
+    assert.ok(systemClock.monotonic() >= before)
+  })
+
+  it('runs what is due soon after the current turn, and what is scheduled later, once', async () => {
+    const seen: string[] = []
+    await new Promise<void>(resolve => {
+      systemClock.schedule(1, () => {
+        seen.push('scheduled')
+        resolve()
+      })
+      systemClock.schedule(1, () => seen.push('cancelled')).cancel()
+      systemClock.soon(() => seen.push('soon'))
+      seen.push('turn')
+    })
+    assert.deepEqual(seen, ['turn', 'soon', 'scheduled'])
+  })
+
+  it('does not fire a far timer early', () => {
+    const timer = systemClock.schedule(timerDelayMax * 3, () => assert.fail('fired'))
+    timer.cancel()
+  })
+})
+
+describe('the system random source', () => {
+  it('gives unsigned 32-bit integers that differ', () => {
+    const seen = new Set(Array.from({ length: 1000 }, () => systemRandom.uint32()))
+    assert.ok(seen.size > 990)
+    for (const value of seen) assert.ok(Number.isInteger(value) && value >= 0 && value < 2 ** 32)
+  })
+})
