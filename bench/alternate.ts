@@ -1,0 +1,89 @@
+/** A B A B …: each case of a question on each broker in turn, and the table that comes of it. */
+
+import type { RunningBroker } from '../tests/harness/broker.ts'
+import { formatNumber, formatTable, summarise } from '../tests/harness/statistics.ts'
+import type { Case, Figure, Question } from './question.ts'
+
+/** The raw figures of one figure of one case. */
+export interface Series {
+  readonly question: string
+  readonly case: string
+  readonly figure: Figure
+  /** By broker, in the order of the runs. */
+  readonly values: { [broker: string]: number[] }
+  readonly loadShares: { [broker: string]: number[] }
+}
+
+export interface AlternateOptions {
+  readonly runs: number
+  readonly quick: boolean
+  readonly brokers: readonly RunningBroker[]
+}
+
+export async function alternate(question: Question, options: AlternateOptions): Promise<Series[]> {
+  const all: Series[] = []
+  for (const each of question.cases({ quick: options.quick })) {
+    const series = emptySeries(question, each)
+    for (let run = 0; run < options.runs; run++) {
+      for (const broker of options.brokers) await measureOnce(each, broker, series)
+      progress(`${question.name}: ${each.name}: run ${run + 1} of ${options.runs}`)
+    }
+    all.push(...series)
+  }
+  progress('')
+  return all
+}
+
+function emptySeries(question: Question, { name, figures }: Case): Series[] {
+  return figures.map(figure => ({
+    question: question.name,
+    case: name,
+    figure,
+    values: {},
+    loadShares: {},
+  }))
+}
+
+async function measureOnce(each: Case, broker: RunningBroker, series: Series[]): Promise<void> {
+  const { values, loadShare } = await each.measure(broker)
+  series.forEach((one, index) => {
+    one.values[broker.name] ??= []
+    one.values[broker.name]?.push(values[index] ?? Number.NaN)
+    one.loadShares[broker.name] ??= []
+    if (loadShare !== undefined) one.loadShares[broker.name]?.push(loadShare)
+  })
+}
+
+function progress(text: string): void {
+  if (process.stderr.isTTY) process.stderr.write(`\r\x1b[K${text}`)
+}
+
+/** Median, spread, the generator's share, and the ratio of the last broker to the first. */
+export function formatSeries(all: readonly Series[], names: readonly string[]): string {
+  const [peer, ours] = names
+  const head = ['case', 'figure', ...names.flatMap(name => [name, 'spread', 'load cpu'])]
+  if (ours !== undefined) head.push(`${ours} / ${peer}`)
+  const rows = all.map(series => {
+    const cells = names.flatMap(name => cellsOf(series, name))
+    const row = [series.case, `${series.figure.name}, ${series.figure.unit}`, ...cells]
+    if (peer !== undefined && ours !== undefined) row.push(ratio(series, ours, peer))
+    return row
+  })
+  return formatTable(head, rows)
+}
+
+function cellsOf(series: Series, name: string): string[] {
+  const { median, min, max } = summarise(series.values[name] ?? [])
+  const share = summarise(series.loadShares[name] ?? []).median
+  return [
+    formatNumber(median),
+    `${formatNumber(min)} to ${formatNumber(max)}`,
+    Number.isFinite(share) ? `${Math.round(share * 100)} %` : '',
+  ]
+}
+
+function ratio(series: Series, ours: string, peer: string): string {
+  const value =
+    summarise(series.values[ours] ?? []).median / summarise(series.values[peer] ?? []).median
+  return Number.isFinite(value) ? `${value.toFixed(2)} ×` : 'n/a'
+}

@@ -1,0 +1,132 @@
+/** The loads, by the lean client. */
+
+import { encodePublish } from '../../tests/harness/amqp-codec.ts'
+import { RawClient } from '../../tests/harness/raw-client.ts'
+import { percentile } from '../../tests/harness/statistics.ts'
+import { deferred, pause } from '../../tests/harness/wait.ts'
+import { openConsumer } from './raw-consumer.ts'
+import { openPublisher } from './raw-publisher.ts'
+import { frameScanner, methodAt, refuseClose } from './scanner.ts'
+import type {
+  ConsumeLoad,
+  FanoutLoad,
+  LatencyLoad,
+  LoadResult,
+  PublishLoad,
+} from './specification.ts'
+import { startStopwatch } from './stopwatch.ts'
+
+export async function rawPublish(load: PublishLoad): Promise<LoadResult> {
+  const { address, window } = load
+  const body = Buffer.alloc(load.bodyBytes, 'x')
+  const publishers = await Promise.all(
+    load.queues.map(routingKey =>
+      openPublisher({ address, exchange: '', routingKey, body, window }),
+    ),
+  )
+  const share = Math.floor(load.messages / publishers.length)
+  const stop = startStopwatch()
+  await Promise.all(publishers.map(publisher => publisher.run(share)))
+  const result = stop(share * publishers.length)
+  await Promise.all(publishers.map(publisher => publisher.close()))
+  return result
+}
+
+export async function rawConsume(load: ConsumeLoad): Promise<LoadResult> {
+  const { address, prefetch } = load
+  const messages = Math.floor(load.messages / load.queues.length)
+  const stop = startStopwatch()
+  const consumers = await Promise.all(
+    load.queues.map(queue => openConsumer({ address, queue, prefetch, messages })),
+  )
+  await Promise.all(consumers.map(consumer => consumer.done))
+  const result = stop(messages * consumers.length)
+  await Promise.all(consumers.map(consumer => consumer.close()))
+  return result
+}
+
+export async function rawFanout(load: FanoutLoad): Promise<LoadResult> {
+  const { address, messages, window, exchange } = load
+  const body = Buffer.alloc(load.bodyBytes, 'x')
+  const publisher = await openPublisher({ address, exchange, routingKey: '', body, window })
+  const stop = startStopwatch()
+  const consumers = await Promise.all(
+    load.queues.map(queue => openConsumer({ address, queue, prefetch: 1000, messages })),
+  )
+  await Promise.all([publisher.run(messages), ...consumers.map(consumer => consumer.done)])
+  const result = stop(messages * consumers.length)
+  await Promise.all([publisher.close(), ...consumers.map(consumer => consumer.close())])
+  return result
+}
+
+const warmUpSeconds = 1
+
+export async function rawLatency(load: LatencyLoad): Promise<LoadResult> {
+  const { address, queue, perSecond } = load
+  const skipped = perSecond * warmUpSeconds
+  const messages = skipped + perSecond * load.seconds
+  const samples = new Float64Array(messages)
+  let received = 0
+  const consumer = await openConsumer({
+    address,
+    queue,
+    prefetch: 1000,
+    messages,
+    onBody: (bytes, start) => {
+      samples[received++] = performance.now() - bytes.readDoubleBE(start)
+    },
+  })
+  const publisher = await openConfirmedClient(load)
+  const body = Buffer.alloc(Math.max(8, load.bodyBytes), 'x')
+  const encode = (): Buffer => {
+    body.writeDoubleBE(performance.now())
+    return encodePublish(1, { exchange: '', routingKey: queue }, { deliveryMode: 2 }, body)
+  }
+  const stop = startStopwatch()
+  await pace(perSecond, messages, count => {
+    for (let index = 0; index < count; index++) publisher.send(encode())
+  })
+  await consumer.done
+  const result = stop(messages - skipped)
+  await Promise.all([publisher.close(), consumer.close()])
+  const sorted = samples.subarray(skipped).sort()
+  return {
+    ...result,
+    latencyMs: {
+      p50: percentile(sorted, 0.5),
+      p99: percentile(sorted, 0.99),
+      p999: percentile(sorted, 0.999),
+    },
+  }
+}
+
+/** Confirms are asked for, so that both brokers do their durable best, but nobody waits for them. */
+async function openConfirmedClient(load: LatencyLoad): Promise<RawClient> {
+  const client = await RawClient.open(load.address)
+  await client.call(1, 'channel.open')
+  await client.call(1, 'confirm.select')
+  client.takeOver(
+    frameScanner((bytes, start, end) => refuseClose(bytes, start, end, methodAt(bytes, start))),
+  )
+  return client
+}
+
+/** What is due is sent about once a millisecond; a late timer is made up for at once. */
+async function pace(
+  perSecond: number,
+  total: number,
+  send: (count: number) => void,
+): Promise<void> {
+  const startedAt = performance.now()
+  let sent = 0
+  const finished = deferred<void>()
+  const step = (): void => {
+    const due = Math.min(total, Math.floor(((performance.now() - startedAt) / 1000) * perSecond))
+    if (due > sent) send(due - sent)
+    sent = Math.max(sent, due)
+    if (sent === total) finished.resolve()
+    else void pause(1).then(step)
+  }
+  step()
+  await finished.promise
+}

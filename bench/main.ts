@@ -1,0 +1,74 @@
+/**
+ * `npm run bench -- [question …] [--runs N] [--quick] [--only spillway|rabbitmq] [--json FILE]`
+ *
+ * Each question is asked of Spillway and of the real peer in the same run, in turn. Without a name:
+ * all questions but the ones that need many gigabytes.
+ */
+
+import { mkdirSync, writeFileSync } from 'node:fs'
+import { cpus, release } from 'node:os'
+import { dirname } from 'node:path'
+import { parseArgs } from 'node:util'
+import type { RunningBroker } from '../tests/harness/broker.ts'
+import { alternate, formatSeries, type Series } from './alternate.ts'
+import { amqpBacklog } from './amqp-backlog.ts'
+import { amqpConsume } from './amqp-consume.ts'
+import { amqpFanout } from './amqp-fanout.ts'
+import { amqpLatency } from './amqp-latency.ts'
+import { amqpPublish } from './amqp-publish.ts'
+import { contenders } from './peers.ts'
+import type { Question } from './question.ts'
+import { start } from './start.ts'
+
+const questions: readonly Question[] = [
+  amqpPublish,
+  amqpConsume,
+  amqpLatency,
+  amqpFanout,
+  amqpBacklog,
+  start,
+]
+
+const { values: flags, positionals } = parseArgs({
+  allowPositionals: true,
+  options: {
+    runs: { type: 'string', default: '3' },
+    quick: { type: 'boolean', default: false },
+    only: { type: 'string' },
+    json: { type: 'string' },
+  },
+})
+
+for (const name of positionals) {
+  if (questions.some(question => question.name === name)) continue
+  const known = questions.map(question => question.name).join(', ')
+  console.error(`There is no question ${name}. Known: ${known}.`)
+  process.exit(2)
+}
+const asked = questions.filter(question =>
+  positionals.length > 0 ? positionals.includes(question.name) : !question.onlyByName,
+)
+
+const brokers: RunningBroker[] = []
+for (const contender of contenders(flags.only)) brokers.push(await contender.start())
+console.log(brokers.map(broker => `${broker.name} ${broker.version}`).join(' beside '))
+const all: Series[] = []
+try {
+  for (const question of asked) {
+    const options = { runs: Number(flags.runs), quick: flags.quick, brokers }
+    const series = await alternate(question, options)
+    all.push(...series)
+    const names = brokers.map(broker => broker.name)
+    console.log(`\n${question.name}: ${question.title}\n\n${formatSeries(series, names)}`)
+  }
+} finally {
+  await Promise.all(brokers.map(broker => broker.stop()))
+}
+
+const file = flags.json ?? `.cache/bench/${asked.map(question => question.name).join('+')}.json`
+mkdirSync(dirname(file), { recursive: true })
+const machine = { processors: cpus().length, model: cpus()[0]?.model, kernel: release() }
+const versions = brokers.map(({ name, version }) => ({ name, version }))
+const report = { at: new Date().toISOString(), machine, node: process.version, versions }
+writeFileSync(file, `${JSON.stringify({ ...report, ...flags, series: all }, null, 2)}\n`)
+console.log(`\nraw figures: ${file}`)

@@ -1,0 +1,41 @@
+/** Starts a load generator and waits for its answer; declares and removes the queues around it. */
+
+import { execFile } from 'node:child_process'
+import { fileURLToPath } from 'node:url'
+import { RawClient } from '../tests/harness/raw-client.ts'
+import type { Load, LoadAddress, LoadResult } from './load/specification.ts'
+
+const loadFile = fileURLToPath(new URL('./amqp-load.js', import.meta.url))
+
+export function runLoad(load: Load): Promise<LoadResult> {
+  return new Promise((resolve, reject) => {
+    execFile(process.execPath, [loadFile, JSON.stringify(load)], (error, stdout, stderr) => {
+      if (error === null) resolve(JSON.parse(stdout))
+      else reject(new Error(`the load generator failed: ${stderr || error.message}`))
+    })
+  })
+}
+
+/** Runs `measure` with these durable queues there and empty, and removes them afterwards. */
+export async function withQueues<T>(
+  address: LoadAddress,
+  queues: readonly string[],
+  measure: (client: RawClient) => Promise<T>,
+): Promise<T> {
+  const client = await RawClient.open(address)
+  await client.call(1, 'channel.open')
+  for (const queue of queues) {
+    await client.call(1, 'queue.delete', { queue })
+    await client.call(1, 'queue.declare', { queue, durable: true })
+  }
+  try {
+    return await measure(client)
+  } finally {
+    for (const queue of queues) await client.call(1, 'queue.delete', { queue })
+    await client.close()
+  }
+}
+
+export function queueNames(count: number): string[] {
+  return Array.from({ length: count }, (_, index) => `bench-${index}`)
+}

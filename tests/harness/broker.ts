@@ -1,0 +1,135 @@
+/**
+ * The broker under test, as a child process, reached over sockets only. `RunningBroker` is also what
+ * a real peer looks like, so that one program measures and checks both.
+ */
+
+import { mkdirSync, readFileSync, rmSync, watch } from 'node:fs'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { type Child, startChild, temporaryFolder } from './process.ts'
+import { deferred, within } from './wait.ts'
+
+export interface RunningBroker {
+  readonly name: string
+  readonly version: string
+  readonly host: string
+  readonly amqpPort: number
+  /** The URL that clients connect to. */
+  readonly url: string
+  readonly pid: number
+  /** From the start of the process until it said that it is ready. */
+  readonly readyMs: number
+  /** Settles when the process is gone, for whatever reason. */
+  readonly exited: Promise<string>
+  output(): string
+  /** An orderly stop; resolves when the process is gone. */
+  stop(): Promise<void>
+  /** The power is pulled: SIGKILL. */
+  kill(): Promise<void>
+}
+
+export interface SpillwayBroker extends RunningBroker {
+  readonly httpPort: number
+  readonly folder: string
+}
+
+export interface SpillwayOptions {
+  /** The data folder; a new temporary one unless given. */
+  readonly folder?: string
+  readonly amqpPort?: number
+  readonly args?: readonly string[]
+  readonly readyMsMax?: number
+}
+
+const mainFile = fileURLToPath(new URL('../../src/cli/main.js', import.meta.url))
+
+export async function startSpillway(options: SpillwayOptions = {}): Promise<SpillwayBroker> {
+  const folder = options.folder ?? temporaryFolder('data')
+  mkdirSync(folder, { recursive: true })
+  const readyFolder = temporaryFolder('ready')
+  const readyFile = join(readyFolder, 'ready.json')
+  const args = [
+    ...[mainFile, 'serve', '--data', folder, '--ready-file', readyFile, '--log-level', 'warn'],
+    ...[`--amqp=${options.amqpPort ?? 0}`, '--http=0', ...(options.args ?? [])],
+  ]
+  const startedAt = performance.now()
+  const child = startChild(process.execPath, args, { env: { ...process.env, NO_COLOR: '1' } })
+  const ports = await waitForReadyFile(child, readyFolder, readyFile, options.readyMsMax)
+  const readyMs = performance.now() - startedAt
+  rmSync(readyFolder, { recursive: true, force: true })
+  return {
+    name: 'Spillway',
+    version: readVersion(),
+    host: '127.0.0.1',
+    amqpPort: ports.amqp,
+    httpPort: ports.http,
+    url: `amqp://127.0.0.1:${ports.amqp}`,
+    folder,
+    pid: child.pid,
+    readyMs,
+    exited: child.exited,
+    output: child.output,
+    stop: async () => {
+      await child.kill('SIGTERM')
+    },
+    kill: async () => {
+      await child.kill('SIGKILL')
+    },
+  }
+}
+
+interface BoundPorts {
+  readonly amqp: number
+  readonly http: number
+}
+
+async function waitForReadyFile(
+  child: Child,
+  folder: string,
+  file: string,
+  ms?: number,
+): Promise<BoundPorts> {
+  const ready = deferred<BoundPorts>()
+  const look = (): void => {
+    const ports = readPorts(file)
+    if (ports !== undefined) ready.resolve(ports)
+  }
+  const watcher = watch(folder, look)
+  void child.exited.then(how => {
+    ready.reject(new Error(`the broker ended before it was ready (${how}):\n${child.output()}`))
+  })
+  look()
+  try {
+    return await within('the broker to be ready', ready.promise, ms)
+  } catch (error) {
+    await child.kill('SIGKILL')
+    throw error
+  } finally {
+    watcher.close()
+  }
+}
+
+/** The file may be seen before all of it is written. */
+function readPorts(file: string): BoundPorts | undefined {
+  try {
+    const content: { ports?: unknown } = JSON.parse(readFileSync(file, 'utf8'))
+    const ports = (content.ports ?? content) as Partial<BoundPorts>
+    if (typeof ports.amqp !== 'number') return undefined
+    return { amqp: ports.amqp, http: Number(ports.http ?? 0) }
+  } catch {
+    return undefined
+  }
+}
+
+function readVersion(): string {
+  for (const path of ['../../package.json', '../../../package.json', '../../../../package.json']) {
+    try {
+      const file = fileURLToPath(new URL(path, import.meta.url))
+      const { version }: { version?: string } = JSON.parse(readFileSync(file, 'utf8'))
+      if (version !== undefined) return version
+    } catch {
+      // Compiled output lies at different depths.
+    }
+  }
+  return 'unknown'
+}
