@@ -17,6 +17,7 @@
 
 import { assert } from '../../base/assert.ts'
 import { ByteReader, ByteWriter, ShortInput } from '../../base/bytes.ts'
+import type { SeededRandom } from '../../base/random.ts'
 import { WireError } from '../schema/errors.ts'
 import type { FieldTable } from './field-table.ts'
 import { frameBody, frameEnd, frameHeader, frameMethod, frameOverhead } from './frame.ts'
@@ -101,6 +102,15 @@ export function encodeProperties(properties: Properties): Uint8Array {
   }
   writer.view.setUint16(0, flags)
   return writer.take()
+}
+
+/** Arbitrary properties for tests. */
+export function sampleProperties(random: SeededRandom): Properties {
+  const result: { [name: string]: unknown } = {}
+  for (const [name, kind] of propertyTypes) {
+    if (random.chance(0.4)) result[name] = kind.sample(random)
+  }
+  return result
 }
 
 /** What decides about a message, found by `scanProperties`. Ranges are offsets into its input. */
@@ -336,6 +346,7 @@ export function writeReturn(
   body: Uint8Array,
   frameMax: number,
 ): void {
+  assert(replyText.length <= 0xff, 'a short string has at most 255 octets')
   const size = 4 + 2 + 1 + replyText.length + 2 + exchange.length + routingKey.length
   writer.reserve(frameOverhead + size + contentSize(properties, body, frameMax))
   const bytes = writer.bytes
@@ -351,20 +362,23 @@ export function writeReturn(
   writer.end = putContent(bytes, at, channel, properties, body, frameMax)
 }
 
-const timestamp = {
+const timestamp: PropertyType = {
   decode: (reader: ByteReader) => reader.u64(),
   encode: (writer: ByteWriter, value: number) => writer.u64(value),
+  sample: random => random.uint32(),
 }
 
 /** Text of a property: whatever the octets, it can be read and written back. */
-const propertyText = {
+const propertyText: PropertyType = {
   decode: (reader: ByteReader) => decodeText(reader.raw(reader.u8())),
   encode: shortString.encode,
+  sample: shortString.sample,
 }
 
 interface PropertyType {
   decode(reader: ByteReader): unknown
   encode(writer: ByteWriter, value: unknown): void
+  sample(random: SeededRandom): unknown
 }
 
 /** In the order of the flags, from bit 15 down. */

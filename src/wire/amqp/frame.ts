@@ -46,8 +46,9 @@ export interface FrameReaderOptions {
   readonly onHeader?: OnHeader | undefined
 }
 
-/** A frame that arrived in pieces may leave a buffer; larger ones than this are given back. */
+/** The buffer of frames in pieces; a larger one is given back when a push had no use for it. */
 const carryKeptMax = 16 * 1024
+const carryMin = 256
 
 /**
  * Cuts a stream into frames, whatever the pieces in which it arrives.
@@ -114,20 +115,21 @@ export class FrameReader {
   }
 
   #push(bytes: Uint8Array, onFrame: OnFrame): void {
+    const carriedBefore = this.#carried
     let at = 0
     if (this.#inHeader) at = this.#pushHeader(bytes)
     else if (this.#carried > 0) at = this.#pushCarried(bytes, onFrame)
-    else if (this.#carry.length > carryKeptMax) this.#carry = noBytes
     while (!this.#stopped && at < bytes.length) {
       const left = bytes.length - at
       const size = left < 7 ? 0 : this.#check(bytes, at)
       if (left < 7 || left < size) {
-        this.#keep(bytes, at, size)
+        this.#append(bytes, at, bytes.length, size)
         return
       }
       this.#emit(bytes, at, size, onFrame)
       at += size
     }
+    if (carriedBefore === 0 && this.#carry.length > carryKeptMax) this.#carry = noBytes
   }
 
   /** Compares the protocol header; returns where the frames begin. */
@@ -170,15 +172,11 @@ export class FrameReader {
     return at + count
   }
 
-  #keep(bytes: Uint8Array, at: number, size: number): void {
-    this.#append(bytes, at, bytes.length, Math.max(size, 7))
-  }
-
-  /** Grows to no more than the checked size of one frame, and to no more than twice what came. */
+  /** Grows to twice what came, but to no more than one frame of the checked size. */
   #append(bytes: Uint8Array, from: number, to: number, size: number): void {
     const needed = this.#carried + to - from
     if (needed > this.#carry.length) {
-      const grown = new Uint8Array(Math.min(size, Math.max(needed * 2, 256)))
+      const grown = new Uint8Array(Math.max(carryMin, Math.min(size, needed * 2)))
       grown.set(this.#carry.subarray(0, this.#carried))
       this.#carry = grown
     }

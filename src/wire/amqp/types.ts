@@ -13,6 +13,7 @@
 
 import { assert } from '../../base/assert.ts'
 import { type ByteReader, type ByteWriter, noBytes, ShortInput } from '../../base/bytes.ts'
+import type { SeededRandom } from '../../base/random.ts'
 import type { Fields, Type, ValueOf } from '../schema/binary.ts'
 import { WireError } from '../schema/errors.ts'
 import {
@@ -156,7 +157,7 @@ export interface MethodTable<T = object> {
   /** Appends the arguments. A value that does not fit its type is an assertion, not a wire error. */
   encode(writer: ByteWriter, value: T): void
   /** Arbitrary arguments for tests. */
-  sample(random: import('../../base/random.ts').SeededRandom): T
+  sample(random: SeededRandom): T
 }
 
 /**
