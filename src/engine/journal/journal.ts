@@ -1,0 +1,575 @@
+/**
+ * The journal's write and read paths: entries are appended to the open block in memory, blocks are
+ * sealed and written by the next flush, and what a flush has made durable is released.
+ *
+ *     entry() ─> slab ─> [open block] ──seal──> [waiting pieces] ──write──> released
+ *                        └────────── read() finds young bytes in the slabs, old ones on disk
+ *
+ * One write is in flight at a time; while it runs, work goes on and fills the next one. So the
+ * batch grows with the time that the disk takes, and nobody waits for a timer.
+ *
+ * It knows no state: what an entry means is the business of `state/`.
+ */
+
+import { assert } from '../../base/assert.ts'
+import { EngineFailure } from '../errors.ts'
+import { limits } from '../limits.ts'
+import type { Ports, StorageError, StorageFile, Timer } from '../ports.ts'
+import {
+  blockHeaderBytes,
+  checkFileHeader,
+  fileHeaderBytes,
+  formatVersion,
+  journalFileName,
+  sealBlock,
+  writeFileHeader,
+} from './format.ts'
+
+/**
+ * How urgently an entry must reach the disk. `gated`: replies wait for it; `record`: deliveries do,
+ * too; `prompt`: written at once, nobody waits; `lazy`: rides along with the next write.
+ */
+export type Urgency = 'record' | 'gated' | 'prompt' | 'lazy'
+
+/** Where an entry's bytes are. */
+export interface Location {
+  file: number
+  offset: number
+  length: number
+}
+
+/** A stretch of memory that mirrors a stretch of one file. */
+interface Slab {
+  readonly bytes: Uint8Array
+  readonly view: DataView
+  readonly file: number
+  /** File offset of the first byte. */
+  readonly offset: number
+  used: number
+}
+
+interface Piece {
+  readonly slab: Slab
+  readonly start: number
+  readonly end: number
+  /** Sequence number of the last entry inside. */
+  readonly last: number
+}
+
+export interface JournalOptions {
+  readonly durable: boolean
+  /** Sync by a timer instead of with each write. */
+  readonly syncEveryMs: number | undefined
+  readonly fileBytes: number
+  readonly cacheBytes: number
+}
+
+/** Where recovery left off. */
+export interface JournalStart {
+  readonly file: number
+  readonly size: number
+  /** Sequence number of the last entry that was recovered. */
+  readonly sequence: number
+  /** Files whose bytes may not have been synced by the process before. */
+  readonly replayed: readonly number[]
+}
+
+export interface JournalEvents {
+  released(): void
+  /** A file is complete; its successor has been begun. */
+  closed(file: number, size: number): void
+  diskFull(full: boolean): void
+  failed(failure: EngineFailure): void
+}
+
+export class Journal {
+  /** The open block's memory: `entry` reserves in it, the caller writes. */
+  bytes: Uint8Array
+  view: DataView
+  /** Sequence number of the newest entry. */
+  sequence: number
+  /** Newest entry that replies wait for, and that deliveries wait for. */
+  gate: number
+  recordGate: number
+  released: number
+  /** The file that is being appended to. */
+  file: number
+  failure: EngineFailure | undefined
+  readonly #ports: Ports
+  readonly #options: JournalOptions
+  readonly #events: JournalEvents
+  readonly #files = new Map<number, StorageFile>()
+  readonly #readAhead: { file: number; offset: number; bytes: Uint8Array }[] = []
+  #slabs: Slab[] = []
+  #slabBytes = 0
+  #slab: Slab
+  /** Offset in the slab of the open block, or -1: none is open. */
+  #blockStart = -1
+  #blockFirst = 0
+  #entryStart = 0
+  #batchDepth = 0
+  #waiting: Piece[] = []
+  #waitingBytes = 0
+  #writing = false
+  #wanted = false
+  #lazyTimer: Timer | undefined
+  #syncTimer: Timer | undefined
+  #synced: number
+  #unsyncedFiles = new Set<number>()
+  #diskFull = false
+  #closing: (() => void) | undefined
+
+  constructor(ports: Ports, options: JournalOptions, start: JournalStart, events: JournalEvents) {
+    this.#ports = ports
+    this.#options = options
+    this.#events = events
+    this.file = start.file
+    this.sequence = start.sequence
+    this.gate = start.sequence
+    this.recordGate = start.sequence
+    // What was recovered may still sit in the page cache only: nothing leaves before it is synced.
+    this.released = start.sequence - 1
+    this.#synced = start.sequence - 1
+    this.#slab = this.#newSlab(start.file, start.size, limits.slabBytes)
+    this.bytes = this.#slab.bytes
+    this.view = this.#slab.view
+    if (start.size === 0) this.#beginFile()
+    this.#wanted = this.#waiting.length > 0
+    this.#syncRecovered(start.replayed)
+  }
+
+  /** Bytes that wait for the disk. */
+  get backlogBytes(): number {
+    const open = this.#blockStart < 0 ? 0 : this.#slab.used - this.#blockStart
+    return this.#waitingBytes + open
+  }
+
+  /** Length of the current file, waiting bytes included. */
+  get size(): number {
+    return this.#slab.offset + this.#slab.used
+  }
+
+  /**
+   * Reserves an entry of `length` bytes (header included) and writes its header; returns the index
+   * in `bytes` of the entry. The caller must fill in all of it before it does anything else.
+   */
+  entry(kind: number, length: number): number {
+    if (this.failure !== undefined) throw this.failure
+    if (this.#blockStart < 0) this.#openBlock(length)
+    if (this.#slab.used + length > this.#slab.bytes.length) this.#growBlock(length)
+    const start = this.#slab.used
+    this.#entryStart = start
+    this.#slab.used = start + length
+    this.bytes[start] = kind
+    this.bytes[start + 1] = formatVersion
+    this.view.setUint16(start + 2, 0, true)
+    this.view.setUint32(start + 4, length, true)
+    return start
+  }
+
+  /** Counts the entry just written; it is part of the state from here on. */
+  finish(urgency: Urgency): void {
+    this.sequence++
+    if (urgency === 'lazy') {
+      this.#armLazy()
+    } else {
+      this.#wanted = true
+      if (urgency !== 'prompt') this.gate = this.sequence
+      if (urgency === 'record') this.recordGate = this.sequence
+    }
+    if (this.#batchDepth === 0 && this.#slab.used - this.#blockStart >= limits.blockBytes) this.#seal()
+  }
+
+  /** Location of the entry that `entry` has just reserved. */
+  locate(into: Location): void {
+    into.file = this.#slab.file
+    into.offset = this.#slab.offset + this.#entryStart
+    into.length = this.#slab.used - this.#entryStart
+  }
+
+  /** Everything appended until the matching `endBatch` is in one block. */
+  beginBatch(): void {
+    this.#batchDepth++
+  }
+
+  endBatch(): void {
+    this.#batchDepth--
+    assert(this.#batchDepth >= 0, 'batches are balanced')
+  }
+
+  /** Starts a write when there is something worth one and none is in flight. */
+  flush(lazyToo = false): void {
+    if (lazyToo) this.#wanted ||= this.backlogBytes > 0
+    if (!this.#wanted || this.#writing || this.failure !== undefined || this.#diskFull) return
+    this.#lazyTimer?.cancel()
+    this.#lazyTimer = undefined
+    this.#wanted = false
+    this.#seal()
+    this.#write()
+  }
+
+  /** The bytes of an entry; a view into memory that is never reused. Throws when it cannot be read. */
+  read(file: number, offset: number, length: number): Uint8Array {
+    const slab = this.#findSlab(file, offset)
+    if (slab !== undefined) {
+      const at = offset - slab.offset
+      return slab.bytes.subarray(at, at + length)
+    }
+    for (const ahead of this.#readAhead) {
+      const at = offset - ahead.offset
+      if (ahead.file === file && at >= 0 && at + length <= ahead.bytes.length) {
+        return ahead.bytes.subarray(at, at + length)
+      }
+    }
+    return this.#readFromDisk(file, offset, length)
+  }
+
+  /** Ends the current file, so that the next entry starts a new one. */
+  roll(): void {
+    this.#seal()
+    if (this.size > fileHeaderBytes) this.#nextFile()
+  }
+
+  /** Lets go of a file that is about to be deleted. */
+  forget(file: number): void {
+    this.#files.get(file)?.close()
+    this.#files.delete(file)
+    for (let index = this.#readAhead.length - 1; index >= 0; index--) {
+      if (this.#readAhead[index]!.file === file) this.#readAhead.splice(index, 1)
+    }
+    this.#slabs = this.#slabs.filter(slab => {
+      const keep = slab.file !== file || slab === this.#slab
+      if (!keep) this.#slabBytes -= slab.bytes.length
+      return keep
+    })
+  }
+
+  /** Writes and syncs everything, then closes the files. Nothing may be appended afterwards. */
+  close(done: () => void): void {
+    this.#closing = done
+    this.#lazyTimer?.cancel()
+    this.#syncTimer?.cancel()
+    if (this.failure !== undefined || this.#diskFull) return this.#closed()
+    this.flush(true)
+    this.#closeWhenQuiet()
+  }
+
+  fail(failure: EngineFailure): void {
+    if (this.failure !== undefined) return
+    this.failure = failure
+    this.#events.failed(failure)
+    if (this.#closing !== undefined) this.#closed()
+  }
+
+  // The open block
+
+  #openBlock(entryBytes: number): void {
+    if (this.size >= this.#options.fileBytes) this.#nextFile()
+    const needed = blockHeaderBytes + entryBytes
+    if (this.#slab.used + needed > this.#slab.bytes.length) {
+      this.#useSlab(this.#newSlab(this.file, this.size, Math.max(limits.slabBytes, needed)))
+    }
+    this.#blockStart = this.#slab.used
+    this.#blockFirst = this.sequence + 1
+    this.#slab.used += blockHeaderBytes
+  }
+
+  /** The open block does not fit its slab any more: it moves, alone, to a larger one. */
+  #growBlock(entryBytes: number): void {
+    const old = this.#slab
+    const start = this.#blockStart
+    const length = old.used - start
+    const capacity = Math.max(limits.slabBytes, (length + entryBytes) * 2)
+    const slab = this.#newSlab(old.file, old.offset + start, capacity)
+    slab.bytes.set(old.bytes.subarray(start, old.used))
+    slab.used = length
+    old.used = start
+    this.#useSlab(slab)
+    this.#blockStart = 0
+  }
+
+  #seal(): void {
+    if (this.#blockStart < 0) return
+    const start = this.#blockStart
+    const block = {
+      start,
+      end: this.#slab.used,
+      entries: this.sequence - this.#blockFirst + 1,
+      first: this.#blockFirst,
+      synced: this.#synced,
+    }
+    this.#blockStart = -1
+    assert(block.entries > 0, 'a block that is sealed has entries')
+    sealBlock(this.#slab, block, this.#ports.storage.crc32)
+    this.#enqueue({ slab: this.#slab, start, end: block.end, last: this.sequence })
+  }
+
+  #enqueue(piece: Piece): void {
+    this.#waitingBytes += piece.end - piece.start
+    const last = this.#waiting.at(-1)
+    if (last !== undefined && last.slab === piece.slab && last.end === piece.start) {
+      this.#waiting[this.#waiting.length - 1] = { ...piece, start: last.start }
+    } else {
+      this.#waiting.push(piece)
+    }
+  }
+
+  // Slabs
+
+  #newSlab(file: number, offset: number, capacity: number): Slab {
+    const bytes = new Uint8Array(capacity)
+    const slab: Slab = { bytes, view: new DataView(bytes.buffer), file, offset, used: 0 }
+    this.#slabs.push(slab)
+    this.#slabBytes += capacity
+    return slab
+  }
+
+  #useSlab(slab: Slab): void {
+    if (this.#slab.used === 0) this.#dropSlab(this.#slab)
+    this.#slab = slab
+    this.bytes = slab.bytes
+    this.view = slab.view
+  }
+
+  #dropSlab(slab: Slab): void {
+    const index = this.#slabs.indexOf(slab)
+    if (index < 0) return
+    this.#slabs.splice(index, 1)
+    this.#slabBytes -= slab.bytes.length
+  }
+
+  /** Forgets the oldest slabs that are on the disk, until the cache fits its limit. */
+  #evict(): void {
+    const oldestNeeded = this.#waiting[0]?.slab ?? this.#slab
+    let count = 0
+    while (this.#slabBytes > this.#options.cacheBytes && this.#slabs[count] !== oldestNeeded) {
+      const slab = this.#slabs[count]
+      if (slab === undefined || slab === this.#slab) break
+      this.#slabBytes -= slab.bytes.length
+      count++
+    }
+    if (count > 0) this.#slabs.splice(0, count)
+  }
+
+  /** Slabs are in the order of file and offset, so the newest are last. */
+  #findSlab(file: number, offset: number): Slab | undefined {
+    const slabs = this.#slabs
+    let low = 0
+    let high = slabs.length - 1
+    while (low <= high) {
+      const middle = (low + high) >> 1
+      const slab = slabs[middle]!
+      if (slab.file < file || (slab.file === file && slab.offset + slab.used <= offset)) {
+        low = middle + 1
+      } else if (slab.file > file || slab.offset > offset) {
+        high = middle - 1
+      } else {
+        return slab
+      }
+    }
+    return undefined
+  }
+
+  // Files
+
+  #beginFile(): void {
+    const slab = this.#slab
+    assert(slab.used === 0 && slab.offset === 0, 'a file begins with its header')
+    writeFileHeader(slab.bytes, slab.view, 0, this.file)
+    slab.used = fileHeaderBytes
+    this.#enqueue({ slab, start: 0, end: fileHeaderBytes, last: this.sequence })
+  }
+
+  #nextFile(): void {
+    const closed = this.file
+    const size = this.size
+    this.file++
+    this.#useSlab(this.#newSlab(this.file, 0, limits.slabBytes))
+    this.#beginFile()
+    this.#events.closed(closed, size)
+  }
+
+  #open(number: number): StorageFile {
+    let file = this.#files.get(number)
+    if (file !== undefined) return file
+    for (const [other, handle] of this.#files) {
+      if (this.#files.size < limits.openFilesMax) break
+      if (other === this.file || this.#unsyncedFiles.has(other) || this.#writing) continue
+      handle.close()
+      this.#files.delete(other)
+    }
+    file = this.#ports.storage.open(journalFileName(number))
+    this.#files.set(number, file)
+    return file
+  }
+
+  #readFromDisk(file: number, offset: number, length: number): Uint8Array {
+    const bytes = new Uint8Array(Math.max(length, limits.readAheadBytes))
+    let count = 0
+    try {
+      count = this.#open(file).read(offset, bytes)
+    } catch (cause) {
+      this.#damaged(file, offset, 'it cannot be read', cause)
+    }
+    if (count < length) this.#damaged(file, offset, 'the file ends too early', undefined)
+    const ahead = this.#readAhead
+    if (ahead.length >= limits.readAheadBuffers) ahead.pop()
+    ahead.unshift({ file, offset, bytes: bytes.subarray(0, count) })
+    return bytes.subarray(0, length)
+  }
+
+  #damaged(file: number, offset: number, what: string, cause: unknown): never {
+    const text = `${journalFileName(file)} is damaged at byte ${offset}: ${what}`
+    const failure = new EngineFailure('SPILLWAY_E_DAMAGED', text, cause)
+    this.fail(failure)
+    throw failure
+  }
+
+  /** Verifies a file's header; used when a file is opened by number from elsewhere. */
+  checkHeader(number: number): string | undefined {
+    const bytes = new Uint8Array(fileHeaderBytes)
+    const count = this.#open(number).read(0, bytes)
+    return checkFileHeader(bytes.subarray(0, count), number)
+  }
+
+  // Writing
+
+  #write(): void {
+    const first = this.#waiting[0]
+    if (first === undefined) return
+    const parts: Uint8Array[] = []
+    let bytes = 0
+    let last = first
+    let count = 0
+    for (const piece of this.#waiting) {
+      if (piece.slab.file !== first.slab.file) break
+      if (count > 0 && bytes + piece.end - piece.start > limits.writeBytesMax) break
+      parts.push(piece.slab.bytes.subarray(piece.start, piece.end))
+      bytes += piece.end - piece.start
+      last = piece
+      count++
+    }
+    const number = first.slab.file
+    const offset = first.slab.offset + first.start
+    this.#writing = true
+    let file: StorageFile
+    try {
+      file = this.#open(number)
+    } catch (cause) {
+      this.#written({ code: 'EIO', message: String(cause) }, number, count, bytes, last)
+      return
+    }
+    const durable = this.#options.durable
+    file.write(offset, parts, durable, error => this.#written(error, number, count, bytes, last))
+  }
+
+  #written(
+    error: StorageError | undefined,
+    file: number,
+    count: number,
+    bytes: number,
+    last: Piece,
+  ): void {
+    this.#writing = false
+    if (this.failure !== undefined) return
+    if (error !== undefined) return this.#writeFailed(error, file)
+    // The pieces are a prefix of what waits now: sealing only appends, or extends the last one.
+    const extended = this.#waiting[count - 1]!
+    this.#waiting.splice(0, count)
+    if (extended.end > last.end) this.#waiting.unshift({ ...extended, start: last.end })
+    this.#waitingBytes -= bytes
+    if (this.#options.durable) this.#synced = last.last
+    else this.#unsyncedFiles.add(file)
+    if (this.#options.syncEveryMs !== undefined) this.#armSync(this.#options.syncEveryMs)
+    this.#evict()
+    if (last.last > this.released) {
+      this.released = last.last
+      this.#events.released()
+    }
+    if (this.#waiting.length > 0) this.#wanted = true
+    this.flush()
+    this.#closeWhenQuiet()
+  }
+
+  /** No space is no damage: the same bytes are written again, at the same place, later. */
+  #writeFailed(error: StorageError, file: number): void {
+    if (error.code !== 'ENOSPC' && error.code !== 'EDQUOT') {
+      const text = `writing ${journalFileName(file)} failed: ${error.message}`
+      return this.fail(new EngineFailure('SPILLWAY_E_WRITE', text, error))
+    }
+    if (this.#closing !== undefined) return this.#closed()
+    this.#diskFull = true
+    this.#wanted = true
+    this.#events.diskFull(true)
+    this.#ports.clock.schedule(limits.diskRetryMs, () => {
+      if (!this.#diskFull || this.failure !== undefined) return
+      this.#diskFull = false
+      this.#events.diskFull(false)
+      this.#wanted = true
+      this.flush()
+    })
+  }
+
+  /** Makes sure that what was recovered is on the disk before anybody is told about it. */
+  #syncRecovered(replayed: readonly number[]): void {
+    const upTo = this.sequence
+    for (const number of replayed) this.#unsyncedFiles.add(number)
+    this.#syncFiles(upTo, () => {
+      if (upTo <= this.released) return
+      this.released = upTo
+      this.#events.released()
+    })
+  }
+
+  #armLazy(): void {
+    this.#lazyTimer ??= this.#ports.clock.schedule(limits.lazyFlushMs, () => {
+      this.#lazyTimer = undefined
+      this.flush(true)
+    })
+  }
+
+  #armSync(everyMs: number): void {
+    this.#syncTimer ??= this.#ports.clock.schedule(everyMs, () => {
+      this.#syncTimer = undefined
+      this.sync(() => undefined)
+    })
+  }
+
+  /** Makes everything durable that has been released, whatever the policy. */
+  sync(done: () => void): void {
+    this.#syncFiles(this.released, done)
+  }
+
+  #syncFiles(upTo: number, done: () => void): void {
+    const files = [...this.#unsyncedFiles]
+    this.#unsyncedFiles.clear()
+    let left = files.length
+    if (left === 0) return done()
+    for (const number of files) {
+      this.#open(number).sync(error => {
+        if (error !== undefined) {
+          const text = `syncing ${journalFileName(number)} failed: ${error.message}`
+          this.fail(new EngineFailure('SPILLWAY_E_WRITE', text, error))
+        }
+        left--
+        if (left > 0 || this.failure !== undefined) return
+        this.#synced = Math.max(this.#synced, upTo)
+        done()
+      })
+    }
+  }
+
+  #closeWhenQuiet(): void {
+    if (this.#closing === undefined || this.#writing || this.#waiting.length > 0) return
+    this.sync(() => this.#closed())
+  }
+
+  #closed(): void {
+    const done = this.#closing
+    this.#closing = undefined
+    this.failure ??= new EngineFailure('SPILLWAY_E_CLOSED', 'the engine is closed')
+    for (const file of this.#files.values()) file.close()
+    this.#files.clear()
+    done?.()
+  }
+}
