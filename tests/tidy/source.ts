@@ -17,7 +17,7 @@ export interface Token {
 export interface Import {
   readonly specifier: string
   readonly line: number
-  /** `export … from`. */
+  /** `export … from`; passing on a type that one's own signatures use is none. */
   readonly reexport: boolean
 }
 
@@ -79,7 +79,9 @@ export function importsOf(tokens: readonly Token[]): Import[] {
 function opensWithExport(code: readonly Token[], from: number): boolean {
   for (let index = from; index >= 0; index--) {
     const text = code[index]!.text
-    if (text === 'import' || text === 'export') return text === 'export'
+    if (text === 'import' || text === 'export') {
+      return text === 'export' && code[index + 1]?.text !== 'type'
+    }
   }
   return false
 }
