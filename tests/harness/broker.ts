@@ -43,7 +43,18 @@ export interface SpillwayOptions {
 
 const mainFile = fileURLToPath(new URL('../../src/cli/main.js', import.meta.url))
 
+/** A broker that has been started and is not ready yet: it can be killed before it is. */
+export interface LaunchedBroker {
+  readonly child: Child
+  /** Rejects when the process ends before it is ready. */
+  readonly ready: Promise<SpillwayBroker>
+}
+
 export async function startSpillway(options: SpillwayOptions = {}): Promise<SpillwayBroker> {
+  return await launchSpillway(options).ready
+}
+
+export function launchSpillway(options: SpillwayOptions = {}): LaunchedBroker {
   const folder = options.folder ?? temporaryFolder('data')
   mkdirSync(folder, { recursive: true })
   const readyFolder = temporaryFolder('ready')
@@ -54,9 +65,17 @@ export async function startSpillway(options: SpillwayOptions = {}): Promise<Spil
   ]
   const startedAt = performance.now()
   const child = startChild(process.execPath, args, { env: { ...process.env, NO_COLOR: '1' } })
-  const ports = await waitForReadyFile(child, readyFolder, readyFile, options.readyMsMax)
-  const readyMs = performance.now() - startedAt
-  rmSync(readyFolder, { recursive: true, force: true })
+  const ready = waitForReadyFile(child, readyFolder, readyFile, options.readyMsMax)
+    .then(ports => describe(child, ports, { folder, readyMs: performance.now() - startedAt }))
+    .finally(() => rmSync(readyFolder, { recursive: true, force: true }))
+  return { child, ready }
+}
+
+function describe(
+  child: Child,
+  ports: BoundPorts,
+  { folder, readyMs }: { folder: string; readyMs: number },
+): SpillwayBroker {
   return {
     name: 'Spillway',
     version: readVersion(),

@@ -46,10 +46,12 @@ export function fetchRabbitmq(): string | undefined {
 export interface RabbitmqOptions {
   /** Lines for rabbitmq.conf. */
   readonly config?: readonly string[]
+  /** The node's folder, for a second start on what the first one left; a new one unless given. */
+  readonly folder?: string
 }
 
 export async function startRabbitmq(options: RabbitmqOptions = {}): Promise<RunningBroker> {
-  const folder = temporaryFolder('rabbitmq')
+  const folder = options.folder ?? temporaryFolder('rabbitmq')
   const ports = { amqp: await freePort(), distribution: await freePort(), mapper: await freePort() }
   const mapper = await startPortMapper(ports.mapper)
   const startedAt = performance.now()
@@ -99,7 +101,9 @@ function nodeEnvironment(
   ports: { amqp: number; distribution: number; mapper: number },
   options: RabbitmqOptions,
 ): NodeJS.ProcessEnv {
-  for (const name of ['home', 'mnesia', 'log', 'config']) mkdirSync(join(folder, name))
+  for (const name of ['home', 'mnesia', 'log', 'config']) {
+    mkdirSync(join(folder, name), { recursive: true })
+  }
   writeFileSync(join(folder, 'enabled_plugins'), '[].\n')
   const config = ['loopback_users.guest = false', 'log.console = false', ...(options.config ?? [])]
   writeFileSync(join(folder, 'rabbitmq.conf'), `${config.join('\n')}\n`)
@@ -119,7 +123,7 @@ function nodeEnvironment(
     RABBITMQ_MNESIA_BASE: join(folder, 'mnesia'),
     RABBITMQ_LOG_BASE: join(folder, 'log'),
     RABBITMQ_PID_FILE: join(folder, 'pid'),
-    RABBITMQ_NODENAME: `peer${ports.amqp}@localhost`,
+    RABBITMQ_NODENAME: 'spillway-peer@localhost',
     RABBITMQ_NODE_IP_ADDRESS: '127.0.0.1',
     RABBITMQ_NODE_PORT: String(ports.amqp),
     RABBITMQ_DIST_PORT: String(ports.distribution),
