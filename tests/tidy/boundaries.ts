@@ -111,7 +111,7 @@ export const boundaries: { readonly [folder: string]: Boundary } = {
   'src/client/drivers/redis': driver(['ioredis']),
   'src/admin': {
     may: ['src/base', ...engineDoor],
-    builtIn: [],
+    builtIn: ['http', 'https'],
     packages: ['hono', '@hono/node-server', 'prom-client'],
     instead: "admin imports base and the engine's door; the cli hands it everything else",
   },

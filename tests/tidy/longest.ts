@@ -24,6 +24,9 @@ export function longestFunctions(tree: Tree, count: number): Length[] {
         const name = functionName(line)
         if (name === undefined) return []
         const indent = line.slice(0, line.length - line.trimStart().length)
+        // A signature of several lines ends with a brace, a call does not.
+        const closing = lines.find((text, at) => at > index && text.startsWith(`${indent})`))
+        if (line.endsWith('(') && closing?.endsWith('{') !== true) return []
         const end = lines.findIndex((text, at) => at > index && endsBlock(text, indent))
         return [{ what: `${path}:${index + 1} ${name}`, lines: end - index + 1 }]
       }),

@@ -495,12 +495,15 @@ test('the longest functions are found, methods and signatures of several lines i
     '  }',
     '}',
     'function short() {',
+    '  call(',
+    '    one,',
+    '  )',
     '}',
   ]
   const lengths = longestFunctions(treeOf({ 'src/base/a.ts': text.join('\n') }), 3)
   assert.deepEqual(lengths, [
     { what: 'src/base/a.ts:3 run', lines: 5 },
+    { what: 'src/base/a.ts:13 short', lines: 5 },
     { what: 'src/base/a.ts:8 #read', lines: 4 },
-    { what: 'src/base/a.ts:13 short', lines: 2 },
   ])
 })
