@@ -10,7 +10,7 @@ import { deepEqual, equal, ok } from 'node:assert/strict'
 import { performance } from 'node:perf_hooks'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
-import { ByteReader, ByteWriter, decodeUtf8 } from '../../src/base/bytes.ts'
+import { ByteReader, ByteWriter } from '../../src/base/bytes.ts'
 import { SeededRandom } from '../../src/base/random.ts'
 import {
   decodeAck,
@@ -20,6 +20,7 @@ import {
   newAckScan,
   newPropertyScan,
   newPublishScan,
+  type Properties,
   readContentHeader,
   sampleProperties,
   scanProperties,
@@ -42,10 +43,12 @@ import {
   methodsById,
   readMethodTable,
 } from '../../src/wire/amqp/methods.ts'
+import { decodeText, isText } from '../../src/wire/amqp/text.ts'
 import { WireError } from '../../src/wire/schema/errors.ts'
 
 const frameMax = 4096
 const methods = [...methodsById.values()]
+const hotMethods: readonly MethodTable[] = [BasicPublish, BasicAck]
 const writer = new ByteWriter(1 << 16)
 const again = new ByteWriter(1 << 16)
 const propertyScan = newPropertyScan()
@@ -91,14 +94,16 @@ function sampleStream(random: SeededRandom): Uint8Array {
   writer.raw(protocolHeader)
   for (let count = random.between(1, 3); count > 0; count--) {
     const channel = random.between(1, 3)
-    switch (random.below(4)) {
+    switch (random.below(8)) {
       case 0:
         writeHeartbeat(writer)
         break
-      case 1: {
+      case 1:
+      case 2: {
         const text = Uint8Array.of(0x61, 0x62)
         const properties = encodeProperties(sampleProperties(random))
-        const body = new Uint8Array(random.below(40))
+        const isLarge = random.chance(0.02)
+        const body = new Uint8Array(isLarge ? frameMax : random.below(40))
         writeDeliver(
           writer,
           channel,
@@ -109,12 +114,12 @@ function sampleStream(random: SeededRandom): Uint8Array {
           text,
           properties,
           body,
-          frameMax,
+          2 * frameMax,
         )
         break
       }
       default: {
-        const table = random.pick(methods)
+        const table = random.chance(0.3) ? random.pick(hotMethods) : random.pick(methods)
         writeMethodFrame(writer, channel, table, table.sample(random))
       }
     }
@@ -154,7 +159,10 @@ function mutate(random: SeededRandom, bytes: Uint8Array): Uint8Array {
 /** Whole frames with broken insides, so that the decoders behind the framer have work. */
 function mutatePayloads(random: SeededRandom, stream: Uint8Array): Uint8Array {
   writer.clear()
-  const reader = new FrameReader({ frameMax, onHeader: () => writer.raw(protocolHeader) })
+  const reader = new FrameReader({
+    frameMax: 2 * frameMax,
+    onHeader: () => writer.raw(protocolHeader),
+  })
   reader.push(stream, (type, channel, payload) => {
     const isBroken = type === frameMethod || type === frameHeader
     const broken = isBroken ? mutate(random, payload.slice()) : payload
@@ -206,12 +214,18 @@ function inspectMethod(payload: Uint8Array): void {
   })
   if (table.id === BasicPublish.id) {
     const lean = refusalOf(payload.length, () => decodePublish(payload, publishScan))
+    const { exchangeStart, exchangeEnd, routingKeyStart, routingKeyEnd } = publishScan
+    const exchange = payload.subarray(exchangeStart, exchangeEnd)
+    const routingKey = payload.subarray(routingKeyStart, routingKeyEnd)
     if (value !== undefined) {
-      equal(lean, undefined, 'the hot decoder refuses what the table reads')
-      const { exchangeStart, exchangeEnd, routingKeyStart, routingKeyEnd } = publishScan
+      equal(lean, undefined, 'the hot decoder of publish refuses what the table reads')
       const publish = value as BasicPublish
-      equal(decodeUtf8(payload.subarray(exchangeStart, exchangeEnd)), publish.exchange)
-      equal(decodeUtf8(payload.subarray(routingKeyStart, routingKeyEnd)), publish.routingKey)
+      equal(decodeText(exchange), publish.exchange)
+      equal(decodeText(routingKey), publish.routingKey)
+      equal(publishScan.mandatory, publish.mandatory)
+      equal(publishScan.immediate, publish.immediate)
+    } else if (lean === undefined) {
+      ok(!isText(exchange) || !isText(routingKey), 'the hot decoder reads what the table refuses')
     }
   }
   if (table.id === BasicAck.id) {
@@ -233,7 +247,16 @@ function inspectMethod(payload: Uint8Array): void {
 
 function inspectProperties(bytes: Uint8Array): void {
   const lean = refusalOf(bytes.length, () => scanProperties(bytes, propertyScan))
-  const properties = decodeProperties(bytes)
+  let properties: Properties = {}
+  const refusal = refusalOf(bytes.length, () => {
+    properties = decodeProperties(bytes)
+  })
+  if (refusal !== undefined) {
+    // The scan does not look into the headers, so it may pass what is broken there.
+    const isInHeaders = propertyScan.headersStart >= 0
+    ok(lean !== undefined || isInHeaders, 'the scan reads what the decoder refuses')
+    throw refusal
+  }
   equal(lean, undefined, 'the scan refuses what the decoder reads')
   equal(propertyScan.deliveryMode, properties.deliveryMode ?? 0)
   equal(propertyScan.priority, properties.priority ?? 0)
