@@ -147,11 +147,7 @@ test('a table or array that lies about its length is refused before it is read',
   ]
   for (const hex of cases) {
     const bytes = Uint8Array.from(Buffer.from(hex.replaceAll(' ', ''), 'hex'))
-    throws(
-      () => readTable(new ByteReader(bytes)),
-      (error: Error) => error instanceof WireError || error.name === 'ShortInput',
-      hex,
-    )
+    throws(() => readTable(new ByteReader(bytes)), WireError, hex)
   }
 })
 

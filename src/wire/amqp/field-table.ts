@@ -16,7 +16,7 @@
  */
 
 import { assert } from '../../base/assert.ts'
-import { type ByteReader, type ByteWriter, equalBytes } from '../../base/bytes.ts'
+import { type ByteReader, type ByteWriter, equalBytes, ShortInput } from '../../base/bytes.ts'
 import type { SeededRandom } from '../../base/random.ts'
 import { WireError } from '../schema/errors.ts'
 import { decodeText, encodeText, isText } from './text.ts'
@@ -186,8 +186,17 @@ export function tableOf(plain: { readonly [name: string]: Plain }): FieldTable {
   return Object.entries(plain).map(([name, value]) => [name, fromPlain(value)])
 }
 
-/** Reads a table with its length. Throws `ShortInput`, or `WireError` 502. */
-export function readTable(reader: ByteReader, depth = 0): FieldTable {
+/** Reads a table with its length. Throws `WireError` 502, nothing else. */
+export function readTable(reader: ByteReader): FieldTable {
+  try {
+    return readNested(reader, 0)
+  } catch (error) {
+    if (!(error instanceof ShortInput)) throw error
+    throw new WireError(502, 'a table ends early', error.offset)
+  }
+}
+
+function readNested(reader: ByteReader, depth: number): FieldTable {
   const end = endOf(reader, depth)
   if (reader.at === end) return emptyTable
   const table: [string, FieldValue][] = []
@@ -210,7 +219,7 @@ export function writeTable(writer: ByteWriter, table: FieldTable): void {
   writer.view.setUint32(start - 4, writer.end - start)
 }
 
-/** Reads one value with its type. */
+/** Reads one value with its type. Throws `ShortInput`, or `WireError` 502. */
 export function readField(reader: ByteReader, depth = 0): FieldValue {
   const at = reader.at
   switch (reader.u8()) {
@@ -247,7 +256,7 @@ export function readField(reader: ByteReader, depth = 0): FieldValue {
     case 0x54:
       return { type: 'T', value: BigInt.asUintN(64, reader.i64()) }
     case 0x46:
-      return { type: 'F', value: readTable(reader, depth + 1) }
+      return { type: 'F', value: readNested(reader, depth + 1) }
     case 0x56:
       return voidField
     default:
