@@ -1,6 +1,6 @@
 /**
- * The four tests that every message of AMQP must pass: round trip, split at every byte, truncate and
- * flip, and agreement with an independent implementation (amqplib's generated definitions).
+ * The four tests that every message of AMQP must pass: round trip, split at every byte, truncate
+ * and flip, and agreement with an independent implementation (amqplib's generated definitions).
  */
 
 import { deepEqual, equal, ok, throws } from 'node:assert/strict'

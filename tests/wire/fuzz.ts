@@ -1,6 +1,6 @@
 /**
- * Sends broken bytes through every AMQP codec: streams of valid frames, then mutated. Whatever comes
- * out must be a `WireError` with an offset inside the input, or a value that encodes to the same
+ * Sends broken bytes through every AMQP codec: streams of valid frames, then mutated. Whatever
+ * comes out must be a `WireError` with an offset inside the input, or a value that encodes to the same
  * bytes again. A run depends on its seed alone, and a failure prints the line that repeats it.
  *
  *     node dist/tests/wire/fuzz.js [--runs 1000000] [--seed 1]

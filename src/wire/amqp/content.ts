@@ -56,7 +56,7 @@ export interface ContentHeader {
 /** Properties of a message that has none. */
 export const noProperties: Uint8Array = Uint8Array.of(0, 0)
 
-/** Reads a header frame's payload. Throws `WireError` 505 for another class or weight, 502 if short. */
+/** Reads a header frame's payload. Throws `WireError`: 505 for another class, 502 if short. */
 export function readContentHeader(payload: Uint8Array): ContentHeader {
   if (payload.length < 14) throw new WireError(502, 'a content header ends early', payload.length)
   const classId = word(payload, 0)

@@ -10,9 +10,9 @@
  *          S, x  length u32, octets      A  length u32, values   F  a table       V nothing
  * ```
  *
- * A decoded table keeps the types, the order and the duplicates, so that encoding it again gives the
- * same bytes (but for a bool that is neither 0 nor 1, and the unused bits of a NaN). It owns its
- * memory: nothing in it is borrowed.
+ * A decoded table keeps the types, the order and the duplicates, so that encoding it again gives
+ * the same bytes (but for a bool that is neither 0 nor 1, and the unused bits of a NaN). It owns
+ * its memory: nothing in it is borrowed.
  */
 
 import { assert } from '../../base/assert.ts'

@@ -34,8 +34,8 @@ export const protocolHeader: Uint8Array = Uint8Array.of(0x41, 0x4d, 0x51, 0x50, 
 export type OnFrame = (type: number, channel: number, payload: Uint8Array) => void
 
 /**
- * Called once, before any frame. `ok` is false as soon as one octet differs from the header; `bytes`
- * holds what had come of the header by then, at most eight octets. The reader is stopped then.
+ * Called once, before any frame. `ok` is false as soon as one octet differs from the header, and
+ * the reader is stopped then; `bytes` holds what had come of the header, at most eight octets.
  */
 export type OnHeader = (ok: boolean, bytes: Uint8Array) => void
 
@@ -79,8 +79,8 @@ export class FrameReader {
   }
 
   /**
-   * The limit on a whole frame. It may be set at any time, also from the callback, and holds from the
-   * next frame on. A peer's 0 ("no limit") has to be replaced with a limit of one's own before.
+   * The limit on a whole frame. It may be set at any time, also from the callback, and holds from
+   * the next frame on. A peer's 0 ("no limit") has to be replaced with a limit of one's own before.
    */
   get frameMax(): number {
     return this.#frameMax

@@ -1,7 +1,7 @@
 /**
  * Text as AMQP carries it: octets that are meant to be UTF-8, but that nobody checks on the way
- * (AMQP 0-9-1, 4.2.5.3). Decoding keeps every octet: what is not UTF-8 becomes a string in which each
- * octet from 0x80 on stands as a lone surrogate U+DC80 … U+DCFF, which no UTF-8 yields, and
+ * (AMQP 0-9-1, 4.2.5.3). Decoding keeps every octet: what is not UTF-8 becomes a string in which
+ * each octet from 0x80 on stands as a lone surrogate U+DC80 … U+DCFF, which no UTF-8 yields, and
  * encoding turns it back. So two different names never become one.
  */
 

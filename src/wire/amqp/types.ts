@@ -154,7 +154,7 @@ export interface MethodTable<T = object> {
   readonly content: boolean
   /** Reads the arguments up to the reader's end. Throws `WireError` 502, nothing else. */
   decode(reader: ByteReader): T
-  /** Appends the arguments. A value that does not fit its type is an assertion, not a wire error. */
+  /** Appends the arguments. A value that does not fit its type is a failed assertion. */
   encode(writer: ByteWriter, value: T): void
   /** Arbitrary arguments for tests. */
   sample(random: SeededRandom): T

@@ -12,7 +12,7 @@
 import type { ByteReader, ByteWriter } from '../../base/bytes.ts'
 import type { SeededRandom } from '../../base/random.ts'
 
-/** What a type looks like on the wire, as plain data: for pages, the inspector and the spec check. */
+/** What a type looks like on the wire, as plain data: for pages, inspector and spec check. */
 export interface Shape {
   /** The name that the protocol's specification uses, such as `shortstr`. */
   readonly name: string
@@ -25,7 +25,7 @@ export interface Type<T> {
   readonly shape: Shape
   /** What is sent for a reserved field, for which the caller gives no value. */
   readonly zero: T
-  /** Throws `ShortInput` or `WireError`. Views in the result are borrowed from the reader's bytes. */
+  /** Throws `ShortInput` or `WireError`. Views in the result are borrowed from the reader. */
   decode(reader: ByteReader): T
   encode(writer: ByteWriter, value: T): void
   /** An arbitrary valid value, as `decode` would return it. */

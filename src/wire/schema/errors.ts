@@ -6,9 +6,9 @@
 /**
  * A peer's breach of the wire format.
  *
- * `code` is the protocol's own (AMQP: a reply code, see `amqp/reply-codes.ts`). `offset` is where in
- * the bytes that the codec was given the breach was noticed; for a framer, which is given a stream,
- * it counts from the first byte of the connection.
+ * `code` is the protocol's own (AMQP: a reply code, see `amqp/reply-codes.ts`). `offset` is where
+ * the breach was noticed in the bytes that the codec was given; for a framer, which is given a
+ * stream, it counts from the first byte of the connection.
  */
 export class WireError extends Error {
   readonly code: number
