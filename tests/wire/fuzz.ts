@@ -1,7 +1,7 @@
 /**
  * Sends broken bytes through every AMQP codec: streams of valid frames, then mutated. Whatever
- * comes out must be a `WireError` with an offset inside the input, or a value that encodes to the same
- * bytes again. A run depends on its seed alone, and a failure prints the line that repeats it.
+ * comes out must be a `WireError` with an offset inside the input, or a value that encodes to the
+ * same bytes again. A run depends on its seed alone; a failure prints the line that repeats it.
  *
  *     node dist/tests/wire/fuzz.js [--runs 1000000] [--seed 1]
  */
