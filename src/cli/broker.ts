@@ -1,0 +1,219 @@
+/**
+ * Puts the parts together: storage, engine, connections, the AMQP server and the admin API, in the
+ * order in which they depend on each other, and takes them apart in the reverse.
+ */
+
+import type { Connection, Endpoint } from '../admin/contract.ts'
+import type { AdminServer } from '../admin/http.ts'
+import type { AdminPorts } from '../admin/ports.ts'
+import { SeededRandom } from '../base/random.ts'
+import { type EngineDoor, openEngine } from '../engine/engine.ts'
+import type { Ports, Random, Storage } from '../engine/ports.ts'
+import { systemClock } from '../platform/clock.ts'
+import { processUsage } from '../platform/process.ts'
+import { systemRandom } from '../platform/random.ts'
+import { FolderLocked, openFolder } from '../platform/storage.ts'
+import { netTransport } from '../platform/transport.ts'
+import { amqpServer } from '../servers/amqp/server.ts'
+import { Connections } from '../servers/listener.ts'
+import { CommandFailure } from './failure.ts'
+import type { Log } from './log.ts'
+import type { Settings } from './options.ts'
+import { printValue } from './options.ts'
+import { isLoopback, type Plan } from './plan.ts'
+import { readVersion } from './version.ts'
+
+export interface Broker {
+  readonly engine: EngineDoor
+  readonly connections: Connections
+  readonly endpoints: readonly Endpoint[]
+  /** From then on /readyz says no. */
+  stopping: boolean
+  readonly admin: AdminServer | undefined
+  /** Lets go of the data folder; after the engine is closed. */
+  release(): void
+}
+
+const goodbyeText = 'closed by an operator'
+
+export async function startBroker(plan: Plan, settings: Settings, log: Log): Promise<Broker> {
+  const { storage, release } = await openStorage(plan)
+  const random = settings.seed === undefined ? systemRandom : new SeededRandom(settings.seed)
+  const ports: Ports = { clock: systemClock, storage, random }
+  let engine: EngineDoor | undefined
+  try {
+    engine = openEngine(ports, {
+      durability: plan.durability,
+      diskFreeMin: settings.diskFreeMin,
+      diskMax: settings.maxDisk,
+    })
+    return await listen({ plan, storage, engine, random, release, log })
+  } catch (error) {
+    if (engine === undefined) release()
+    else engine.close(release)
+    throw error
+  }
+}
+
+/** Only what is asked for is loaded: the simulated disk is for `--memory`. */
+async function openStorage(plan: Plan): Promise<{ storage: Storage; release: () => void }> {
+  if (plan.data === undefined) {
+    const { SimulatedStorage } = await import('../testing/storage.ts')
+    const random = new SeededRandom(1)
+    const storage = new SimulatedStorage({ clock: systemClock, random, latencyMaxMs: 0 })
+    return { storage, release: () => {} }
+  }
+  try {
+    const folder = openFolder(plan.data)
+    return { storage: folder, release: () => folder.close() }
+  } catch (error) {
+    if (error instanceof FolderLocked) {
+      throw new CommandFailure(error.code, `${error.message}. Stop it, or use another --data.`)
+    }
+    const { code = '', message } = error as NodeJS.ErrnoException
+    throw new CommandFailure(
+      'SPILLWAY_E_DATA',
+      `${plan.data} cannot be opened: ${message} (${code}).`,
+    )
+  }
+}
+
+interface Parts {
+  readonly plan: Plan
+  readonly storage: Storage
+  readonly engine: EngineDoor
+  readonly random: Random
+  readonly release: () => void
+  readonly log: Log
+}
+
+async function listen({ plan, storage, engine, random, release, log }: Parts): Promise<Broker> {
+  const endpoints: Endpoint[] = []
+  const connections = new Connections({ clock: systemClock, engine })
+  const transport = netTransport({
+    tls: plan.tls,
+    onError: error => log.warn('a connection could not be accepted', { reason: error.message }),
+  })
+  if (plan.amqpPort !== undefined) {
+    const server = amqpServer({
+      engine,
+      random,
+      profile: plan.profile,
+      authenticate: authenticator(plan),
+      ...(plan.insecure ? { loopbackUsers: [] } : {}),
+    })
+    const address = { host: plan.host, port: plan.amqpPort }
+    const { port } = await connections
+      .listen({ server, transport, address })
+      .catch(error => Promise.reject(explainPort(error, 'amqp', address)))
+    endpoints.push(endpoint('amqp', plan.tls === undefined ? 'amqp' : 'amqps', plan.host, port))
+  }
+  let admin: AdminServer | undefined
+  const broker = { engine, connections, endpoints, stopping: false, release }
+  if (plan.httpPort !== undefined) {
+    // The libraries behind it take longer to load than everything else, so they come last.
+    const { serveAdmin } = await import('../admin/http.ts')
+    const address = { host: plan.host, port: plan.httpPort, tls: plan.tls }
+    const adminPorts = makeAdminPorts({ plan, storage, random, broker })
+    admin = await serveAdmin(adminPorts, address).catch(error => {
+      connections.destroy()
+      throw explainPort(error, 'http', address)
+    })
+    endpoints.push(
+      endpoint('http', plan.tls === undefined ? 'http' : 'https', plan.host, admin.port),
+    )
+  }
+  return Object.assign(broker, { admin })
+}
+
+function makeAdminPorts(parts: {
+  readonly plan: Plan
+  readonly storage: Storage
+  readonly random: Random
+  readonly broker: Omit<Broker, 'admin'>
+}): AdminPorts {
+  const { plan, storage, random, broker } = parts
+  const { engine, connections, endpoints } = broker
+  const { users } = plan
+  return {
+    clock: systemClock,
+    random,
+    engine,
+    connections: {
+      list: () => viewConnections(connections),
+      close: id => connections.close(id, goodbyeText),
+      totals: () =>
+        connections.listeners.map(({ server, totals }) => ({ protocol: server.name, ...totals })),
+    },
+    about: {
+      version: readVersion(),
+      node: process.versions.node,
+      startedAt: systemClock.now(),
+      durability: printValue(plan.durability),
+      data: plan.data,
+      host: plan.host,
+    },
+    notReady: () => [
+      ...(broker.stopping ? ['stopping'] : []),
+      ...(engine.alarm === 'disk' ? ['disk'] : []),
+    ],
+    endpoints: () => endpoints,
+    diskFreeBytes: () => storage.freeBytes(),
+    usage: processUsage,
+    authenticate:
+      users === undefined
+        ? undefined
+        : (name, password) => Promise.resolve(users.verify(name, password)),
+  }
+}
+
+function viewConnections(connections: Connections): Connection[] {
+  const nowMs = systemClock.monotonic()
+  return connections.list().map(summary => ({
+    id: summary.id,
+    protocol: summary.server,
+    user: summary.info.user,
+    state: summary.info.state,
+    peer: summary.peer,
+    local: summary.local,
+    ageMs: Math.round(nowMs - summary.sinceMs),
+    bytesIn: summary.bytesIn,
+    backlogBytes: summary.backlogBytes,
+    reading: summary.reading,
+    details: summary.info.details,
+  }))
+}
+
+/** Without a users file there is one user, guest, who may come from this machine only. */
+function authenticator({ users, insecure }: Plan) {
+  return (name: string, password: string, peer: { readonly address: string }): boolean => {
+    if (users !== undefined) return users.verify(name, password)
+    if (name !== 'guest' || password !== 'guest') return false
+    return insecure || isLoopback(peer.address)
+  }
+}
+
+function endpoint(name: string, scheme: string, host: string, port: number): Endpoint {
+  const shown = host.includes(':') ? `[${host}]` : host
+  return { name, host, port, url: `${scheme}://${shown}:${port}` }
+}
+
+function explainPort(
+  error: NodeJS.ErrnoException,
+  flag: string,
+  { host, port }: { readonly host: string; readonly port: number },
+): Error {
+  if (error.code === 'EADDRINUSE') {
+    const advice = `Use --${flag}=${port + 1}, or --port-offset 1000.`
+    return new CommandFailure('SPILLWAY_E_PORT', `${port} is in use. ${advice}`)
+  }
+  if (error.code === 'EACCES') {
+    const advice = `Use one above 1023, such as --${flag}=${port + 10_000}.`
+    return new CommandFailure('SPILLWAY_E_PORT', `${port} is not for ordinary users. ${advice}`)
+  }
+  if (error.code === 'EADDRNOTAVAIL' || error.code === 'ENOTFOUND') {
+    const advice = 'Use --host 127.0.0.1, or 0.0.0.0 for all addresses.'
+    return new CommandFailure('SPILLWAY_E_HOST', `${host} is not this machine's address. ${advice}`)
+  }
+  return error
+}

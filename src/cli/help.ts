@@ -1,0 +1,128 @@
+/** The pages of `--help`, printed from the tables. */
+
+import {
+  type CommandName,
+  flagOf,
+  type Option,
+  optionKeys,
+  options,
+  printValue,
+  variableOf,
+} from './options.ts'
+
+export interface CommandText {
+  /** Words after the command. */
+  readonly usage: string
+  readonly summary: string
+  readonly example: string
+}
+
+export const commandTexts: { readonly [K in CommandName]: CommandText } = {
+  serve: {
+    usage: '',
+    summary: 'run the broker (the default)',
+    example: 'spillway serve --data ./data --port-offset 1000',
+  },
+  queues: {
+    usage: '[NAME]',
+    summary: 'list the queues, or show one',
+    example: 'spillway queues --json | jq .name',
+  },
+  peek: {
+    usage: 'QUEUE',
+    summary: 'look at messages without taking them',
+    example: 'spillway peek orders --count 5',
+  },
+  send: {
+    usage: 'QUEUE [BODY]',
+    summary: 'send a message; without BODY, standard input is the body',
+    example: 'spillway send orders \'{"id":1}\'',
+  },
+  consume: {
+    usage: 'QUEUE',
+    summary: 'take messages, print them, and settle each after it is printed',
+    example: 'spillway consume orders --count 10 --timeout 5s',
+  },
+  doctor: {
+    usage: '',
+    summary: 'check this machine; with --data, every checksum of a stopped broker',
+    example: 'spillway doctor --data ./spillway-data',
+  },
+  config: {
+    usage: '',
+    summary: 'print the settings that `serve` would have',
+    example: 'spillway config --show-origin',
+  },
+  users: {
+    usage: 'hash NAME',
+    summary: 'read a password from standard input, print a line for the users file',
+    example: 'spillway users hash alice < password.txt',
+  },
+}
+
+export function helpText(command: CommandName | undefined, version: string): string {
+  return command === undefined ? overview(version) : commandHelp(command)
+}
+
+function overview(version: string): string {
+  const commands = Object.entries(commandTexts).map(([name, { usage, summary }]) => [
+    `${name} ${usage}`.trim(),
+    summary,
+  ])
+  return [
+    `spillway ${version}: one durable message broker in one process`,
+    '',
+    'usage: spillway [COMMAND] [OPTIONS]',
+    '',
+    'commands:',
+    ...twoColumns(commands),
+    '',
+    'options of serve:',
+    ...twoColumns(optionRows('serve')),
+    '',
+    '`spillway COMMAND --help` has the options of each command. Every option but those that act',
+    `on one call has a variable (${variableOf('portOffset')}) and a key in spillway.config.json`,
+    '(portOffset); a flag wins over the variable, and the variable over the file.',
+    '',
+    'exit codes: 0 ok, 1 error, 2 usage, 3 not found, 4 unsupported, 5 timeout, 130 interrupted',
+  ].join('\n')
+}
+
+function commandHelp(command: CommandName): string {
+  const { usage, summary, example } = commandTexts[command]
+  return [
+    `usage: ${['spillway', command, usage, '[OPTIONS]'].filter(word => word !== '').join(' ')}`,
+    '',
+    summary,
+    '',
+    'options:',
+    ...twoColumns(optionRows(command)),
+    '',
+    `example: ${example}`,
+  ].join('\n')
+}
+
+function optionRows(command: CommandName): string[][] {
+  const rows: string[][] = []
+  for (const key of optionKeys) {
+    const option: Option<unknown> = options[key]
+    if (option.commands !== 'all' && !option.commands.includes(command)) continue
+    const short = option.short === undefined ? '' : `-${option.short}, `
+    const fallback = option.kind === 'switch' ? '' : printValue(option.fallback)
+    rows.push([
+      `${short}--${flagOf(key)}${valueText(option)}`,
+      `${option.help}${fallback === '' || fallback === '0' ? '' : ` (default: ${fallback})`}`,
+    ])
+  }
+  return rows
+}
+
+function valueText({ kind, placeholder }: Option<unknown>): string {
+  if (kind === 'switch') return ''
+  return kind === 'port' ? `[=${placeholder}]` : ` ${placeholder}`
+}
+
+function twoColumns(rows: readonly (readonly string[])[]): string[] {
+  const width = rows.reduce((widest, row) => Math.max(widest, row[0]!.length), 0)
+  return rows.map(([left, right]) => `  ${left!.padEnd(width)}  ${right}`)
+}

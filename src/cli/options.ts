@@ -1,0 +1,502 @@
+/**
+ * Every option of the command: one table declares its flag, variable, key in the configuration
+ * file, default and help, and everything else is derived from it. The key `portOffset` is the flag
+ * `--port-offset`, the variable `SPILLWAY_PORT_OFFSET`, and `portOffset` in `spillway.config.json`.
+ *
+ * Precedence: flag, variable, file, default.
+ */
+
+import { parseArgs } from 'node:util'
+import { parseDuration } from '../base/duration.ts'
+import { parseSize } from '../base/size.ts'
+import type { Durability } from '../engine/engine.ts'
+import { usageFailure } from './failure.ts'
+
+export const commandNames = [
+  'serve',
+  'queues',
+  'peek',
+  'send',
+  'consume',
+  'doctor',
+  'config',
+  'users',
+] as const
+export type CommandName = (typeof commandNames)[number]
+
+/** A port, or not served at all. */
+export type PortSetting = number | 'off'
+
+export interface Option<T> {
+  /** `switch` takes no value; `port` may be given without one: then it is the default. */
+  readonly kind: 'switch' | 'value' | 'port'
+  readonly short?: string
+  readonly placeholder?: string
+  readonly fallback: T
+  /** Undefined for a text that means nothing. */
+  readonly parse: (text: string) => T | undefined
+  /** What a wrong value is answered with: “expects …”. */
+  readonly expects: string
+  readonly help: string
+  readonly commands: readonly CommandName[] | 'all'
+  /** Only as a flag: it makes no sense to set it for good. */
+  readonly flagOnly?: true
+}
+
+const text = { kind: 'value', parse: (value: string) => value, expects: 'a text' } as const
+const off = {
+  kind: 'switch',
+  fallback: false,
+  parse: parseSwitch,
+  expects: 'true or false',
+} as const
+const brokers: readonly CommandName[] = ['serve', 'doctor', 'config']
+const clients: readonly CommandName[] = ['queues', 'peek', 'send', 'consume']
+
+export const options = {
+  data: {
+    ...text,
+    placeholder: 'DIR',
+    fallback: './spillway-data' as string,
+    help: 'folder that holds everything; one broker at a time',
+    commands: brokers,
+  },
+  memory: { ...off, help: 'keep everything in memory only', commands: ['serve', 'config'] },
+  durability: {
+    kind: 'value',
+    placeholder: 'always|interval:MS|os|memory',
+    fallback: { kind: 'always' } as Durability,
+    parse: parseDurability,
+    expects: 'always, interval:MS, os or memory',
+    help: 'when a confirm is sent: always = after fsync',
+    commands: ['serve', 'config'],
+  },
+  host: {
+    ...text,
+    placeholder: 'ADDRESS',
+    fallback: '127.0.0.1' as string,
+    help: 'address to listen on',
+    commands: brokers,
+  },
+  amqp: {
+    kind: 'port',
+    placeholder: 'PORT|off',
+    fallback: 5672 as PortSetting,
+    parse: parsePort,
+    expects: 'a port (0 = any free one) or off',
+    help: 'AMQP 0-9-1',
+    commands: brokers,
+  },
+  http: {
+    kind: 'port',
+    placeholder: 'PORT|off',
+    fallback: 7420 as PortSetting,
+    parse: parsePort,
+    expects: 'a port (0 = any free one) or off',
+    help: 'admin API, health and metrics',
+    commands: brokers,
+  },
+  portOffset: {
+    kind: 'value',
+    placeholder: 'N',
+    fallback: 0,
+    parse: value => parseInteger(value, 0, 65_535),
+    expects: 'a whole number',
+    help: 'added to every port but 0',
+    commands: brokers,
+  },
+  readyFile: {
+    ...text,
+    placeholder: 'FILE',
+    fallback: undefined as string | undefined,
+    help: 'written when ready: the bound ports, as JSON',
+    commands: ['serve', 'config'],
+  },
+  maxDisk: {
+    kind: 'value',
+    placeholder: 'SIZE',
+    fallback: undefined as number | undefined,
+    parse: parseSize,
+    expects: 'a size such as 10GB',
+    help: 'publishers are refused beyond this; default: no limit',
+    commands: ['serve', 'config'],
+  },
+  diskFreeMin: {
+    kind: 'value',
+    placeholder: 'SIZE',
+    fallback: 50_000_000,
+    parse: parseSize,
+    expects: 'a size such as 1GB',
+    help: 'publishers are refused when less is free',
+    commands: brokers,
+  },
+  profile: {
+    ...text,
+    placeholder: 'VERSION',
+    fallback: '4.2' as string,
+    help: 'the RabbitMQ whose behaviour clients see',
+    commands: ['serve', 'config'],
+  },
+  users: {
+    ...text,
+    placeholder: 'FILE',
+    fallback: undefined as string | undefined,
+    help: 'names and password hashes; without it: guest/guest from loopback',
+    commands: ['serve', 'config'],
+  },
+  tlsCert: {
+    ...text,
+    placeholder: 'FILE',
+    fallback: undefined as string | undefined,
+    help: 'certificate chain (PEM): every port is encrypted',
+    commands: ['serve', 'config'],
+  },
+  tlsKey: {
+    ...text,
+    placeholder: 'FILE',
+    fallback: undefined as string | undefined,
+    help: 'its key (PEM)',
+    commands: ['serve', 'config'],
+  },
+  insecure: {
+    ...off,
+    help: 'allow a public address without users: guest/guest from anywhere',
+    commands: ['serve', 'config'],
+  },
+  logLevel: {
+    kind: 'value',
+    placeholder: 'LEVEL',
+    fallback: 'info' as LogLevel,
+    parse: value => logLevels.find(level => level === value),
+    expects: 'debug, info, warn, error or silent',
+    help: 'debug, info, warn, error or silent',
+    commands: ['serve', 'config'],
+  },
+  logFormat: {
+    kind: 'value',
+    placeholder: 'pretty|json',
+    fallback: 'pretty' as 'pretty' | 'json',
+    parse: value => (value === 'pretty' || value === 'json' ? value : undefined),
+    expects: 'pretty or json',
+    help: 'how it logs on stderr',
+    commands: ['serve', 'config'],
+  },
+  seed: {
+    kind: 'value',
+    placeholder: 'N',
+    fallback: undefined as number | undefined,
+    parse: value => parseInteger(value, 0, Number.MAX_SAFE_INTEGER),
+    expects: 'a whole number',
+    help: 'generated names repeat from run to run (for tests)',
+    commands: ['serve', 'config'],
+  },
+  url: {
+    ...text,
+    placeholder: 'URL',
+    fallback: 'http://127.0.0.1:7420' as string,
+    help: "the broker's admin API",
+    commands: clients,
+  },
+  count: {
+    kind: 'value',
+    short: 'n',
+    placeholder: 'N',
+    fallback: undefined as number | undefined,
+    parse: value => parseInteger(value, 1, 1_000_000_000),
+    expects: 'a whole number from 1',
+    help: 'how many messages; peek: 10, consume: no limit, send: 1',
+    commands: ['peek', 'send', 'consume'],
+    flagOnly: true,
+  },
+  skip: {
+    kind: 'value',
+    placeholder: 'N',
+    fallback: 0,
+    parse: value => parseInteger(value, 0, 1_000_000_000),
+    expects: 'a whole number',
+    help: 'how many messages to pass over first',
+    commands: ['peek'],
+    flagOnly: true,
+  },
+  lines: {
+    ...off,
+    help: 'every line of standard input is a message',
+    commands: ['send'],
+    flagOnly: true,
+  },
+  key: {
+    ...text,
+    placeholder: 'KEY',
+    fallback: undefined as string | undefined,
+    help: "the message's key",
+    commands: ['send'],
+    flagOnly: true,
+  },
+  ttl: {
+    kind: 'value',
+    placeholder: 'DURATION',
+    fallback: undefined as number | undefined,
+    parse: parseDuration,
+    expects: 'a duration such as 30s',
+    help: 'the message expires after that',
+    commands: ['send'],
+    flagOnly: true,
+  },
+  delay: {
+    kind: 'value',
+    placeholder: 'DURATION',
+    fallback: undefined as number | undefined,
+    parse: parseDuration,
+    expects: 'a duration such as 30s',
+    help: 'the message is not handed out before that',
+    commands: ['send'],
+    flagOnly: true,
+  },
+  priority: {
+    kind: 'value',
+    placeholder: 'N',
+    fallback: undefined as number | undefined,
+    parse: value => parseInteger(value, 0, 255),
+    expects: 'a whole number from 0 to 255',
+    help: 'higher goes first, on queues with levels',
+    commands: ['send'],
+    flagOnly: true,
+  },
+  create: {
+    ...off,
+    help: 'create the queue (durable) when it is missing',
+    commands: ['send'],
+    flagOnly: true,
+  },
+  timeout: {
+    kind: 'value',
+    placeholder: 'DURATION',
+    fallback: undefined as number | undefined,
+    parse: parseDuration,
+    expects: 'a duration such as 30s',
+    help: 'stop when no message came for so long; exit code 5 if --count was not reached',
+    commands: ['consume'],
+    flagOnly: true,
+  },
+  showOrigin: {
+    ...off,
+    help: 'where each value comes from',
+    commands: ['config'],
+    flagOnly: true,
+  },
+  config: {
+    ...text,
+    placeholder: 'FILE',
+    fallback: undefined as string | undefined,
+    help: 'default: spillway.config.json or .js in this folder, if there is one',
+    commands: 'all',
+  },
+  json: { ...off, help: 'NDJSON on standard output', commands: 'all' },
+  quiet: { ...off, short: 'q', help: 'say nothing but errors', commands: 'all' },
+  version: { ...off, short: 'v', help: 'print the version', commands: 'all', flagOnly: true },
+  help: { ...off, short: 'h', help: 'print this', commands: 'all', flagOnly: true },
+} as const satisfies { readonly [key: string]: Option<unknown> }
+
+export const logLevels = ['debug', 'info', 'warn', 'error', 'silent'] as const
+export type LogLevel = (typeof logLevels)[number]
+
+export type OptionKey = keyof typeof options
+export const optionKeys = Object.keys(options) as OptionKey[]
+
+export type Settings = {
+  readonly [K in OptionKey]: (typeof options)[K] extends { readonly fallback: infer F }
+    ? F extends boolean
+      ? boolean
+      : F extends number
+        ? number
+        : F
+    : never
+}
+
+export type Origin =
+  | { readonly kind: 'flag' | 'variable' | 'default'; readonly name: string }
+  | { readonly kind: 'file'; readonly name: string }
+
+export interface ParsedOptions {
+  readonly settings: Settings
+  readonly origins: { readonly [K in OptionKey]: Origin }
+}
+
+export interface ParsedFlags {
+  readonly flags: { readonly [key: string]: string | undefined }
+  readonly words: readonly string[]
+}
+
+export function flagOf(key: string): string {
+  return key.replace(/[A-Z]/g, letter => `-${letter.toLowerCase()}`)
+}
+
+export function variableOf(key: string): string {
+  return `SPILLWAY_${flagOf(key).replaceAll('-', '_').toUpperCase()}`
+}
+
+/** Splits the command line; values stay texts. Throws a usage failure. */
+export function parseFlags(args: readonly string[]): ParsedFlags {
+  const declared: { [flag: string]: { type: 'string' | 'boolean'; short?: string } } = {}
+  for (const key of optionKeys) {
+    const option: Option<unknown> = options[key]
+    declared[flagOf(key)] = {
+      type: option.kind === 'switch' ? 'boolean' : 'string',
+      ...(option.short === undefined ? {} : { short: option.short }),
+    }
+  }
+  const flags: { [key: string]: string } = {}
+  try {
+    const { values, positionals } = parseArgs({
+      args: fillPorts(args),
+      options: declared,
+      allowPositionals: true,
+      strict: true,
+    })
+    for (const key of optionKeys) {
+      const value = values[flagOf(key)]
+      if (value !== undefined) flags[key] = String(value)
+    }
+    return { flags, words: positionals }
+  } catch (error) {
+    const message = (error as Error).message.split('. To specify')[0]!
+    const unknown = /^Unknown option '--?([^']+)'/.exec(message)?.[1]
+    if (unknown === undefined) throw usageFailure(`${message}. See --help.`)
+    throw usageFailure(
+      `there is no --${unknown}.${suggest(unknown, optionKeys.map(flagOf))} See --help.`,
+    )
+  }
+}
+
+/** `--amqp` alone, without a port, is the default port. */
+function fillPorts(args: readonly string[]): string[] {
+  const filled: string[] = []
+  for (let index = 0; index < args.length; index++) {
+    const arg = args[index]!
+    const key = optionKeys.find(key => options[key].kind === 'port' && arg === `--${flagOf(key)}`)
+    if (key === undefined) {
+      filled.push(arg)
+    } else if (parsePort(args[index + 1] ?? '') !== undefined) {
+      filled.push(`${arg}=${args[++index]}`)
+    } else {
+      filled.push(`${arg}=${options[key].fallback}`)
+    }
+  }
+  return filled
+}
+
+export interface OptionSources {
+  readonly flags: ParsedFlags['flags']
+  readonly environment: { readonly [name: string]: string | undefined }
+  readonly file:
+    | { readonly name: string; readonly values: { readonly [key: string]: unknown } }
+    | undefined
+}
+
+/** Puts the sources together by precedence. Throws a usage failure for a value that is wrong. */
+export function resolveOptions({ flags, environment, file }: OptionSources): ParsedOptions {
+  const settings: { [key: string]: unknown } = {}
+  const origins: { [key: string]: Origin } = {}
+  if (file !== undefined) checkKeys(file)
+  for (const key of optionKeys) {
+    const option: Option<unknown> = options[key]
+    const flag = flags[key]
+    const variable = option.flagOnly ? undefined : environment[variableOf(key)]
+    const inFile = option.flagOnly ? undefined : file?.values[key]
+    let origin: Origin = { kind: 'default', name: '' }
+    let given: string | undefined
+    if (flag !== undefined) {
+      origin = { kind: 'flag', name: `--${flagOf(key)}` }
+      given = flag
+    } else if (variable !== undefined && variable !== '') {
+      origin = { kind: 'variable', name: variableOf(key) }
+      given = variable
+    } else if (inFile !== undefined && inFile !== null) {
+      origin = { kind: 'file', name: `${file!.name}: ${key}` }
+      given = inFile === false && option.kind === 'port' ? 'off' : String(inFile)
+    }
+    const value = given === undefined ? option.fallback : option.parse(given)
+    if (given !== undefined && value === undefined) {
+      throw usageFailure(`${origin.name} expects ${option.expects}, not “${given}”.`)
+    }
+    settings[key] = value
+    origins[key] = origin
+  }
+  return {
+    settings: settings as unknown as Settings,
+    origins: origins as unknown as ParsedOptions['origins'],
+  }
+}
+
+function checkKeys(file: NonNullable<OptionSources['file']>): void {
+  const known = optionKeys.filter(key => !(options[key] as Option<unknown>).flagOnly)
+  for (const key of Object.keys(file.values)) {
+    if (!known.includes(key as OptionKey)) {
+      throw usageFailure(`${file.name} has the unknown key “${key}”.${suggest(key, known)}`)
+    }
+  }
+}
+
+/** ` Did you mean x?` when something is near enough, with a leading space. */
+export function suggest(wrong: string, known: readonly string[]): string {
+  let best: string | undefined
+  let bestDistance = 3
+  for (const name of known) {
+    const distance = editDistance(wrong, name)
+    if (distance < bestDistance) {
+      best = name
+      bestDistance = distance
+    }
+  }
+  return best === undefined ? '' : ` Did you mean ${best}?`
+}
+
+function editDistance(left: string, right: string): number {
+  let previous = Array.from({ length: right.length + 1 }, (_, index) => index)
+  for (let row = 1; row <= left.length; row++) {
+    const current = [row]
+    for (let column = 1; column <= right.length; column++) {
+      const change = left[row - 1] === right[column - 1] ? 0 : 1
+      const [above, beside, across] = [
+        previous[column]!,
+        current[column - 1]!,
+        previous[column - 1]!,
+      ]
+      current.push(Math.min(above + 1, beside + 1, across + change))
+    }
+    previous = current
+  }
+  return previous[right.length]!
+}
+
+function parseSwitch(value: string): boolean | undefined {
+  if (['true', '1', 'yes', 'on'].includes(value)) return true
+  if (['false', '0', 'no', 'off'].includes(value)) return false
+  return undefined
+}
+
+function parseInteger(value: string, least: number, most: number): number | undefined {
+  if (!/^\d+$/.test(value)) return undefined
+  const number = Number(value)
+  return number >= least && number <= most ? number : undefined
+}
+
+function parsePort(value: string): PortSetting | undefined {
+  return value === 'off' ? 'off' : parseInteger(value, 0, 65_535)
+}
+
+function parseDurability(value: string): Durability | undefined {
+  if (value === 'always' || value === 'os' || value === 'memory') return { kind: value }
+  const ms = /^interval:(\d+)(?:ms)?$/.exec(value)?.[1]
+  return ms === undefined || Number(ms) < 1 ? undefined : { kind: 'interval', ms: Number(ms) }
+}
+
+/** The form that `parse` reads, for `config` and for pages. */
+export function printValue(value: unknown): string {
+  if (value === undefined) return ''
+  if (typeof value === 'object' && value !== null && 'kind' in value) {
+    const durability = value as Durability
+    return durability.kind === 'interval' ? `interval:${durability.ms}` : durability.kind
+  }
+  return String(value)
+}

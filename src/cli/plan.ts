@@ -1,0 +1,82 @@
+/** From settings to what `serve` will do: everything that can be refused before anything starts. */
+
+import { readFileSync } from 'node:fs'
+import type { Durability } from '../engine/engine.ts'
+import { type ProfileName, profiles } from '../servers/amqp/profiles.ts'
+import { CommandFailure, exitCodes, usageFailure } from './failure.ts'
+import type { PortSetting, Settings } from './options.ts'
+import { readUsersFile, type Users } from './users.ts'
+
+export interface Plan {
+  /** Undefined: in memory. */
+  readonly data: string | undefined
+  readonly durability: Durability
+  readonly host: string
+  readonly amqpPort: number | undefined
+  readonly httpPort: number | undefined
+  readonly profile: ProfileName
+  readonly users: Users | undefined
+  readonly insecure: boolean
+  readonly tls: { readonly cert: string; readonly key: string } | undefined
+}
+
+export function makePlan(settings: Settings): Plan {
+  const users = settings.users === undefined ? undefined : readUsersFile(settings.users)
+  if (!isLoopback(settings.host) && users === undefined && !settings.insecure) {
+    throw new CommandFailure(
+      'SPILLWAY_E_PUBLIC',
+      `${settings.host} can be reached by others. Use --users FILE (\`spillway users hash\` ` +
+        'makes its entries), or --insecure to let anybody in.',
+      exitCodes.usage,
+    )
+  }
+  if (!Object.hasOwn(profiles, settings.profile)) {
+    throw usageFailure(`--profile is one of ${Object.keys(profiles).join(', ')}.`)
+  }
+  const amqpPort = shiftPort(settings.amqp, settings.portOffset)
+  const httpPort = shiftPort(settings.http, settings.portOffset)
+  if (amqpPort === undefined && httpPort === undefined) {
+    throw usageFailure('with --amqp=off and --http=off there is nothing to serve.')
+  }
+  return {
+    data: settings.memory ? undefined : settings.data,
+    durability: settings.memory ? { kind: 'memory' } : settings.durability,
+    host: settings.host,
+    amqpPort,
+    httpPort,
+    profile: settings.profile as ProfileName,
+    users,
+    insecure: settings.insecure,
+    tls: readTls(settings),
+  }
+}
+
+export function shiftPort(port: PortSetting, offset: number): number | undefined {
+  if (port === 'off') return undefined
+  if (port === 0) return 0
+  if (port + offset > 65_535) {
+    throw usageFailure(`port ${port} with --port-offset ${offset} is above 65535.`)
+  }
+  return port + offset
+}
+
+function readTls({ tlsCert, tlsKey }: Settings): Plan['tls'] {
+  if (tlsCert === undefined && tlsKey === undefined) return undefined
+  if (tlsCert === undefined || tlsKey === undefined) {
+    throw usageFailure('--tls-cert and --tls-key belong together.')
+  }
+  const read = (file: string): string => {
+    try {
+      return readFileSync(file, 'utf8')
+    } catch (error) {
+      throw usageFailure(`${file} cannot be read: ${(error as Error).message}.`)
+    }
+  }
+  return { cert: read(tlsCert), key: read(tlsKey) }
+}
+
+/** An address that only this machine can use. */
+export function isLoopback(address: string): boolean {
+  const plain = address.replace(/^::ffff:/i, '').replace(/^\[(.*)\]$/, '$1')
+  return plain === 'localhost' || plain === '::1' || /^127(\.\d{1,3}){3}$/.test(plain)
+}
