@@ -1,0 +1,641 @@
+/**
+ * One client's connection: bytes → frames → dispatch → outbox.
+ *
+ *     header → starting → tuning → opening → running → closing → closed
+ *
+ * A frame's handler throws what it refuses; here it becomes channel.close or connection.close. While
+ * the engine refuses publishers, the first publish stalls the connection: what has been read already
+ * is kept, nothing more is read, and everything goes on where it stopped.
+ */
+
+import { ByteReader } from '../../base/bytes.ts'
+import { EngineFailure } from '../../engine/errors.ts'
+import type { AttributeValue } from '../../engine/model.ts'
+import type { AckScan, PublishScan } from '../../wire/amqp/content.ts'
+import {
+  decodeAck,
+  decodeProperties,
+  decodePublish,
+  newAckScan,
+  newPublishScan,
+  readContentHeader,
+} from '../../wire/amqp/content.ts'
+import type { FieldTable } from '../../wire/amqp/field-table.ts'
+import { fieldOf } from '../../wire/amqp/field-table.ts'
+import {
+  FrameReader,
+  frameBody,
+  frameHeader,
+  frameHeartbeat,
+  frameMethod,
+  protocolHeader,
+  writeHeartbeat,
+  writeMethodFrame,
+} from '../../wire/amqp/frame.ts'
+import {
+  BasicAck,
+  BasicPublish,
+  ChannelClose,
+  ChannelCloseOk,
+  ChannelOpen,
+  ConnectionBlocked,
+  ConnectionClose,
+  ConnectionCloseOk,
+  ConnectionUnblocked,
+  type MethodTable,
+  methodsById,
+} from '../../wire/amqp/methods.ts'
+import { isConnectionError, type ReplyCode } from '../../wire/amqp/reply-codes.ts'
+import { WireError } from '../../wire/schema/errors.ts'
+import type { ConnectionContext, ConnectionInfo, Outbox, ServerConnection } from '../connection.ts'
+import type { Broker, Member } from './broker.ts'
+import { channelCommands, connectionCommands } from './commands.ts'
+import { AmqpError, textOf } from './errors.ts'
+import { start } from './handlers/connection.ts'
+import { PooledRecord, publish } from './handlers/publish.ts'
+import { limits } from './limits.ts'
+import { attributesOf } from './mapping.ts'
+import { NameMemory } from './names.ts'
+import { Channel, type ChannelHost } from './session.ts'
+
+export type State = 'header' | 'starting' | 'tuning' | 'opening' | 'running' | 'closing' | 'closed'
+
+interface StalledFrame {
+  readonly type: number
+  readonly channel: number
+  readonly payload: Uint8Array
+}
+
+export class Connection implements ServerConnection, ChannelHost, Member {
+  readonly id: number
+  readonly broker: Broker
+  readonly outbox: Outbox
+  readonly context: ConnectionContext
+  readonly names = new NameMemory()
+  readonly exclusives = new Set<string>()
+  readonly channels = new Map<number, Channel>()
+
+  state: State = 'header'
+  user = ''
+  vhost = ''
+  prefixBytes = 0
+  clientProperties: FieldTable = []
+  frameMax: number = limits.frameMax
+  channelMax: number = limits.channelMax
+  heartbeatSeconds = 0
+  cancelNotify = false
+  congested = false
+
+  /** What the publish handler fills in, for every message anew. */
+  readonly record = new PooledRecord()
+  #current: Channel | undefined
+  readonly #reader: FrameReader
+  readonly #publishScan: PublishScan = newPublishScan()
+  readonly #ackScan: AckScan = newAckScan()
+  #lastChannel: Channel | undefined
+
+  /** Channels with settlements or confirms to be written out. */
+  readonly #touched: Channel[] = []
+  #inTurn = false
+  #wroteReply = false
+  #wroteRecord = false
+  #engineGone = false
+  #released = false
+
+  #stalled = false
+  #stash: StalledFrame[] = []
+  #saidBlocked = false
+
+  #startedAt: number | undefined
+  #closingAt: number | undefined
+  #received = false
+  #receivedAt = 0
+  #sent = false
+  #sentAt = 0
+
+  constructor(broker: Broker, context: ConnectionContext) {
+    this.id = broker.nextConnection()
+    this.broker = broker
+    this.context = context
+    this.outbox = context.outbox
+    this.#reader = new FrameReader({
+      frameMax: limits.handshakeFrameMax + limits.frameFudge,
+      onHeader: ok => this.#onHeader(ok),
+    })
+    broker.members.add(this)
+  }
+
+  // Bytes in
+
+  receive(bytes: Uint8Array): void {
+    if (this.state === 'closed') return
+    this.#received = true
+    this.#inTurn = true
+    try {
+      this.#reader.push(bytes, this.#onFrame)
+    } catch (error) {
+      this.#breach(error)
+    }
+    this.#endTurn()
+  }
+
+  #onHeader(ok: boolean): void {
+    if (ok) {
+      this.state = 'starting'
+      start(this)
+      return
+    }
+    this.outbox.writer.raw(protocolHeader)
+    this.#wroteReply = true
+    this.#finish()
+  }
+
+  readonly #onFrame = (type: number, channel: number, payload: Uint8Array): void => {
+    if (!this.#stalled && this.#mustStall(type, payload)) this.#stall()
+    if (this.#stalled) this.#stash.push({ type, channel, payload: payload.slice() })
+    else this.#frame(type, channel, payload)
+  }
+
+  #frame(type: number, number: number, payload: Uint8Array): void {
+    if (this.state === 'closed') return
+    try {
+      if (number === 0) this.#connectionFrame(type, payload)
+      else if (this.state === 'running') this.#channelFrame(type, number, payload)
+      else if (this.state !== 'closing')
+        throw new AmqpError(505, `type ${type} before 'connection.open'`)
+    } catch (error) {
+      if (!(error instanceof WireError)) throw error
+      this.#refuse(error, number, type === frameMethod && payload.length >= 4 ? idOf(payload) : 0)
+    }
+  }
+
+  #connectionFrame(type: number, payload: Uint8Array): void {
+    if (type === frameHeartbeat) return
+    if (payload.length < 4) throw new WireError(502, 'a method frame has no method', 0)
+    const id = idOf(payload)
+    if (this.state === 'closing') {
+      if (id === ConnectionCloseOk.id) this.#finish()
+      else if (id === ConnectionClose.id) this.send(ConnectionCloseOk, {})
+      return
+    }
+    const command = connectionCommands.get(id)
+    if (command === undefined || !command.states.includes(this.state)) {
+      throw new AmqpError(504, `unexpected method in connection state ${this.state}`)
+    }
+    this.#settleTouched()
+    command.handler(this, command.message.decode(new ByteReader(payload, 4)))
+  }
+
+  #channelFrame(type: number, number: number, payload: Uint8Array): void {
+    const last = this.#lastChannel
+    const channel = last?.number === number ? last : this.channels.get(number)
+    this.#lastChannel = channel
+    if (type === frameMethod) this.#methodFrame(channel, number, payload)
+    else if (channel === undefined) {
+      throw new AmqpError(505, 'expected method frame, got non method frame instead')
+    } else if (channel.state === 'open') this.#contentFrame(channel, type, payload)
+  }
+
+  #methodFrame(channel: Channel | undefined, number: number, payload: Uint8Array): void {
+    if (payload.length < 4) throw new WireError(502, 'a method frame has no method', 0)
+    const id = idOf(payload)
+    if (channel === undefined) {
+      this.#openChannel(number, id)
+      return
+    }
+    if (channel.state === 'closing') {
+      if (id === ChannelCloseOk.id) this.forget(channel)
+      else if (id === ChannelClose.id) channel.send(ChannelCloseOk, {})
+      return
+    }
+    if (channel.content.stage !== 'method') throw unexpectedMethod(channel)
+    if (id === BasicPublish.id) {
+      this.#beginPublish(channel, payload)
+    } else if (id === BasicAck.id) {
+      decodeAck(payload, this.#ackScan)
+      channel.acknowledge(this.#ackScan.deliveryTag, this.#ackScan.multiple)
+    } else {
+      this.#command(channel, id, payload)
+    }
+  }
+
+  #openChannel(number: number, id: number): void {
+    const count = this.channels.size
+    if (this.channelMax > 0 && count >= this.channelMax) {
+      const text = `number of channels opened (${count}) has reached the negotiated channel_max`
+      throw new AmqpError(530, `${text} (${this.channelMax})`, noMethod)
+    }
+    if (id !== ChannelOpen.id) throw new AmqpError(504, "expected 'channel.open'")
+    const channel = new Channel(this, number)
+    this.channels.set(number, channel)
+    const command = channelCommands.get(id)
+    command?.handler(channel, {})
+  }
+
+  #command(channel: Channel, id: number, payload: Uint8Array): void {
+    const command = channelCommands.get(id)
+    if (id === ChannelOpen.id) throw new AmqpError(504, "second 'channel.open' seen")
+    if (command === undefined) {
+      if (methodsById.has(id)) throw new AmqpError(503, 'unimplemented method')
+      throw new AmqpError(540, `method ${id >>> 16}.${id & 0xffff} is unknown`)
+    }
+    const request = command.message.decode(new ByteReader(payload, 4))
+    this.#settleTouched()
+    channel.writeConfirms()
+    command.handler(channel, request)
+  }
+
+  #beginPublish(channel: Channel, payload: Uint8Array): void {
+    const scan = this.#publishScan
+    decodePublish(payload, scan)
+    const { content } = channel
+    content.exchange = this.names.find(payload, scan.exchangeStart, scan.exchangeEnd)
+    content.routingKey = this.names.find(payload, scan.routingKeyStart, scan.routingKeyEnd)
+    content.mandatory = scan.mandatory
+    content.immediate = scan.immediate
+    content.begin()
+  }
+
+  #contentFrame(channel: Channel, type: number, payload: Uint8Array): void {
+    const { content } = channel
+    if (content.stage === 'method') {
+      throw new AmqpError(505, 'expected method frame, got non method frame instead', noMethod)
+    }
+    if (content.stage === 'header') {
+      if (type !== frameHeader) throw unexpectedMethod(channel)
+      this.#contentHeader(channel, payload)
+      if (!content.whole) return
+    } else {
+      if (type !== frameBody) throw unexpectedMethod(channel)
+      if (payload.length > content.missing) {
+        const text = `body is ${payload.length - content.missing} octets longer than declared`
+        throw new AmqpError(501, text, BasicPublish)
+      }
+      if (!content.part(payload)) return
+    }
+    this.#current = channel
+    publish(channel, this.record, this.#attributes)
+  }
+
+  #contentHeader(channel: Channel, payload: Uint8Array): void {
+    if (payload.length >= 2 && (payload[0] !== 0 || payload[1] !== 60)) {
+      const classId = (payload[0]! << 8) | payload[1]!
+      const text = `expected content header for class 60, got one for class ${classId} instead`
+      throw new AmqpError(505, text, BasicPublish)
+    }
+    const header = readContentHeader(payload)
+    const max = this.broker.messageBytesMax
+    if (header.bodySize > max) {
+      const text = `message size ${header.bodySize} is larger than configured max size ${max}`
+      throw new AmqpError(406, text, BasicPublish)
+    }
+    channel.content.header(header.bodySize, header.properties)
+  }
+
+  /** The headers of the message that is being published, for a headers exchange. */
+  readonly #attributes = (): ReadonlyMap<string, AttributeValue> => {
+    try {
+      const properties = decodeProperties(this.#current!.content.properties)
+      return attributesOf(properties.headers ?? [])
+    } catch (error) {
+      // We are inside a verb, and headers that nobody can read match nothing.
+      if (error instanceof WireError) return noAttributes
+      throw error
+    }
+  }
+
+  // Bytes out
+
+  send<T>(table: MethodTable<T>, value: T): void {
+    writeMethodFrame(this.outbox.writer, 0, table, value)
+    this.replied()
+  }
+
+  replied(): void {
+    this.#wroteReply = true
+    if (!this.#inTurn) this.#hold()
+  }
+
+  delivered(): void {
+    this.#wroteRecord = true
+    if (!this.#inTurn) this.#hold()
+  }
+
+  touched(channel: Channel): void {
+    this.#touched.push(channel)
+  }
+
+  #settleTouched(): void {
+    for (let index = 0; index < this.#touched.length; index++) this.#touched[index]!.settleAll()
+  }
+
+  #endTurn(): void {
+    for (let index = 0; index < this.#touched.length; index++) {
+      const channel = this.#touched[index]!
+      channel.settleAll()
+      if (channel.state === 'open') channel.writeConfirms()
+      channel.touched = false
+    }
+    this.#touched.length = 0
+    this.#inTurn = false
+    this.#hold()
+  }
+
+  #hold(): void {
+    if (!this.#wroteReply && !this.#wroteRecord) return
+    const { engine } = this.broker
+    const open = !this.#engineGone && (this.state === 'running' || this.channels.size > 0)
+    const gate = !open ? 0 : this.#wroteReply ? engine.gate : engine.recordGate
+    this.#wroteReply = false
+    this.#wroteRecord = false
+    this.#sent = true
+    this.outbox.hold(gate)
+    if (this.outbox.congested && !this.congested) this.#setCongested(true)
+  }
+
+  drained(): void {
+    if (this.congested) this.#setCongested(false)
+  }
+
+  #setCongested(congested: boolean): void {
+    this.congested = congested
+    for (const channel of this.channels.values()) channel.refreshConsumers()
+  }
+
+  // Refusals
+
+  #refuse(error: WireError, number: number, id: number): void {
+    const code = error.code as ReplyCode
+    const given = error instanceof AmqpError ? error.classId : undefined
+    const classId = given ?? id >>> 16
+    const methodId = given === undefined ? id & 0xffff : (error as AmqpError).methodId!
+    const channel = this.channels.get(number)
+    const text = textOf(code, error.message)
+    if (this.state === 'starting' || this.state === 'header') {
+      // Nothing tells a peer that has not even logged in what was wrong.
+      this.#finish()
+    } else if (channel === undefined || isConnectionError(code)) {
+      this.closeWith(code, text, classId, methodId)
+    } else {
+      this.#closeChannel(channel, code, text, { classId, methodId })
+    }
+  }
+
+  #closeChannel(
+    channel: Channel,
+    code: ReplyCode,
+    replyText: string,
+    at: { readonly classId: number; readonly methodId: number },
+  ): void {
+    channel.writeConfirms()
+    channel.release(this.#engineGone)
+    channel.state = 'closing'
+    channel.send(ChannelClose, { replyCode: code, replyText, ...at })
+  }
+
+  /** connection.close from us; everything that it held goes back at once. */
+  closeWith(replyCode: number, replyText: string, classId: number, methodId: number): void {
+    for (const channel of this.channels.values()) {
+      if (channel.state === 'open' && !this.#engineGone) {
+        channel.settleAll()
+        channel.writeConfirms()
+      }
+    }
+    this.send(ConnectionClose, { replyCode, replyText, classId, methodId })
+    this.#hold()
+    this.#release()
+    this.state = 'closing'
+  }
+
+  /** The frames cannot be told apart any more, or the engine has stopped. */
+  #breach(error: unknown): void {
+    if (error instanceof EngineFailure) this.failed()
+    else if (!(error instanceof WireError)) throw error
+    else {
+      if (this.state !== 'closing') this.#refuse(error, 0, 0)
+      // No close-ok can be read after this.
+      this.#finish()
+    }
+  }
+
+  /** Says nothing more, and hangs up when everything has left. */
+  #finish(): void {
+    if (this.state === 'closed') return
+    this.#hold()
+    this.#release()
+    this.#reader.stop()
+    this.state = 'closed'
+    this.outbox.end()
+  }
+
+  /** connection.close by the peer: its answer is the last thing that it hears. */
+  closedByPeer(): void {
+    for (const channel of this.channels.values())
+      if (channel.state === 'open') channel.writeConfirms()
+    this.send(ConnectionCloseOk, {})
+    this.#finish()
+  }
+
+  forget(channel: Channel): void {
+    this.channels.delete(channel.number)
+    if (this.#lastChannel === channel) this.#lastChannel = undefined
+  }
+
+  #release(): void {
+    if (this.#released) return
+    this.#released = true
+    for (const channel of this.channels.values()) channel.release(this.#engineGone)
+    this.channels.clear()
+    this.#lastChannel = undefined
+    this.#stash = []
+    const { broker } = this
+    broker.members.delete(this)
+    for (const name of this.exclusives) {
+      if (broker.owners.get(name) !== this) continue
+      broker.owners.delete(name)
+      if (!this.#engineGone) broker.engine.dropLog(name)
+    }
+    this.exclusives.clear()
+  }
+
+  // Time
+
+  tick(nowMs: number): void {
+    if (this.state === 'closed') return
+    this.#startedAt ??= nowMs
+    if (this.state === 'closing') {
+      this.#closingAt ??= nowMs
+      if (nowMs - this.#closingAt > limits.closingMs) this.outbox.destroy()
+      return
+    }
+    if (this.state !== 'running') {
+      if (nowMs - this.#startedAt > limits.handshakeMs) this.outbox.destroy()
+      return
+    }
+    this.#heartbeat(nowMs)
+    this.#checkOverdue(nowMs)
+  }
+
+  #heartbeat(nowMs: number): void {
+    const intervalMs = this.heartbeatSeconds * 1000
+    if (this.#received || this.#stalled || this.#receivedAt === 0) this.#receivedAt = nowMs
+    if (this.#sent || this.#sentAt === 0) this.#sentAt = nowMs
+    this.#received = false
+    this.#sent = false
+    if (intervalMs === 0) return
+    // RabbitMQ hangs up without a word: the peer is taken for dead.
+    if (nowMs - this.#receivedAt > intervalMs * 2) {
+      this.outbox.destroy()
+    } else if (nowMs - this.#sentAt >= intervalMs / 2) {
+      writeHeartbeat(this.outbox.writer)
+      this.outbox.hold(0)
+      this.#sentAt = nowMs
+    }
+  }
+
+  #checkOverdue(nowMs: number): void {
+    const limitMs = this.broker.options.acknowledgeMs ?? limits.acknowledgeMs
+    if (limitMs === 0) return
+    for (const channel of this.channels.values()) {
+      if (channel.state !== 'open' || !channel.overdue(nowMs, limitMs)) continue
+      const text =
+        `delivery acknowledgement on channel ${channel.number} timed out. Timeout value used: ` +
+        `${limitMs} ms. This timeout value can be configured, see consumers doc guide to learn more`
+      this.#closeChannel(channel, 406, textOf(406, text), noMethod)
+    }
+  }
+
+  // Alarms
+
+  #mustStall(type: number, payload: Uint8Array): boolean {
+    return (
+      type === frameMethod &&
+      this.broker.engine.alarm !== undefined &&
+      this.state === 'running' &&
+      payload.length >= 4 &&
+      idOf(payload) === BasicPublish.id
+    )
+  }
+
+  #stall(): void {
+    this.#stalled = true
+    this.context.pauseReading(true)
+    this.#sayBlocked()
+  }
+
+  /** Only a full disk is worth telling: a backlog is over before anyone could react. */
+  #sayBlocked(): void {
+    if (this.#saidBlocked || this.broker.engine.alarm !== 'disk') return
+    if (!this.capable('connection.blocked')) return
+    this.#saidBlocked = true
+    this.send(ConnectionBlocked, { reason: 'low on disk' })
+  }
+
+  alarmed(): void {
+    if (!this.#stalled || this.state !== 'running') return
+    if (this.broker.engine.alarm !== undefined) {
+      this.#sayBlocked()
+      return
+    }
+    this.#stalled = false
+    this.#inTurn = true
+    const frames = this.#stash
+    this.#stash = []
+    for (const { type, channel, payload } of frames) this.#onFrame(type, channel, payload)
+    if (!this.#stalled && this.#saidBlocked) {
+      this.#saidBlocked = false
+      this.send(ConnectionUnblocked, {})
+    }
+    this.#endTurn()
+    if (!this.#stalled) this.context.pauseReading(false)
+  }
+
+  /** Whether the client has said that it understands something. */
+  capable(name: string): boolean {
+    const capabilities = fieldOf(this.clientProperties, 'capabilities')
+    if (capabilities?.type !== 'F') return false
+    const field = fieldOf(capabilities.value, name)
+    return field?.type === 't' && field.value
+  }
+
+  // The end
+
+  failed(): void {
+    this.#engineGone = true
+    this.shutdown('failed', 'the broker has stopped')
+  }
+
+  shutdown(reason: 'stopping' | 'failed' | 'requested', text: string): void {
+    if (this.state === 'closed') return
+    if (reason === 'failed') this.#engineGone = true
+    if (this.state === 'running') {
+      const code = reason === 'failed' ? 541 : 320
+      this.closeWith(code, textOf(code, farewell(reason, text)), 0, 0)
+    }
+    this.#finish()
+  }
+
+  closed(): void {
+    this.state = 'closed'
+    this.#reader.stop()
+    this.#release()
+  }
+
+  describe(): ConnectionInfo {
+    const name = fieldOf(this.clientProperties, 'connection_name')
+    const product = fieldOf(this.clientProperties, 'product')
+    let unacked = 0
+    let consumers = 0
+    for (const channel of this.channels.values()) {
+      unacked += channel.unacked.size
+      consumers += channel.consumers.size
+    }
+    return {
+      user: this.user,
+      state: this.#stalled ? 'blocked' : this.state,
+      details: {
+        vhost: this.vhost,
+        client: product?.type === 'S' ? String(product.value) : '',
+        name: name?.type === 'S' ? String(name.value) : '',
+        channels: this.channels.size,
+        consumers,
+        unacknowledged: unacked,
+        heartbeatSeconds: this.heartbeatSeconds,
+        frameMax: this.frameMax,
+      },
+    }
+  }
+
+  /** What tune-ok has settled. */
+  tuned(tune: {
+    readonly channelMax: number
+    readonly frameMax: number
+    readonly heartbeat: number
+  }): void {
+    this.channelMax = tune.channelMax
+    this.frameMax = tune.frameMax
+    this.heartbeatSeconds = tune.heartbeat
+    this.#reader.frameMax = tune.frameMax + limits.frameFudge
+  }
+}
+
+const noAttributes: ReadonlyMap<string, AttributeValue> = new Map()
+const noMethod = { classId: 0, methodId: 0 }
+
+function idOf(payload: Uint8Array): number {
+  return (payload[0]! << 24) | (payload[1]! << 16) | (payload[2]! << 8) | payload[3]!
+}
+
+function unexpectedMethod(channel: Channel): AmqpError {
+  const text =
+    channel.content.stage === 'header'
+      ? 'expected content header for class 60, got non content header frame instead'
+      : 'expected content body, got non content body frame instead'
+  return new AmqpError(505, text, BasicPublish)
+}
+
+function farewell(reason: 'stopping' | 'failed' | 'requested', text: string): string {
+  if (reason === 'stopping') return "broker forced connection closure with reason 'shutdown'"
+  if (reason === 'failed') return text
+  return text === '' ? 'Closed via management plugin' : text
+}

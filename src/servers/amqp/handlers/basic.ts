@@ -1,0 +1,200 @@
+/**
+ * basic.*: qos, consume, cancel, get, reject, nack, recover. What is hot is elsewhere: publishing in
+ * `publish.ts`, deliveries and acknowledgements in the session.
+ *
+ * Refuses: prefetch_size (540), requeue=false of recover (540), exclusive consumers where others are
+ * (403), stream arguments (406).
+ */
+
+import { writeGetOk } from '../../../wire/amqp/content.ts'
+import type { FieldTable } from '../../../wire/amqp/field-table.ts'
+import {
+  type BasicCancel,
+  BasicCancelOk,
+  type BasicConsume,
+  BasicConsumeOk,
+  type BasicGet,
+  BasicGetEmpty,
+  type BasicNack,
+  type BasicQos,
+  BasicQosOk,
+  type BasicRecover,
+  BasicRecoverOk,
+  type BasicReject,
+} from '../../../wire/amqp/methods.ts'
+import { fail, named, refuse } from '../errors.ts'
+import { limits } from '../limits.ts'
+import { randomToken, replyPrefix, replyQueue, shortStringBytes } from '../names.ts'
+import { checkConsumeArguments } from '../queue-arguments.ts'
+import {
+  type Channel,
+  Consumer,
+  exchangeOf,
+  isQuorum,
+  propertiesOf,
+  Refused,
+  routingKeyOf,
+  settlements,
+} from '../session.ts'
+import { queueNamed } from './queue.ts'
+
+/** Without `global` for the consumers to come, with it for the channel at once. */
+export function qos(channel: Channel, request: BasicQos): void {
+  const { prefetchSize, prefetchCount } = request
+  if (prefetchSize !== 0) fail(540, `prefetch_size!=0 (${prefetchSize})`)
+  if (request.global && channel.host.broker.profile.globalQos) {
+    channel.prefetchGlobal = prefetchCount
+  } else {
+    // RabbitMQ lifts the channel's limit here, too.
+    channel.prefetch = prefetchCount
+    channel.prefetchGlobal = 0
+  }
+  channel.refreshConsumers()
+  channel.send(BasicQosOk, {})
+}
+
+/** Engine: subscribe. The answer is written before the first delivery. */
+export function consume(channel: Channel, request: BasicConsume): void {
+  const { broker, vhost } = channel.host
+  const given = request.consumerTag
+  if (channel.consumers.has(given) || channel.reply?.tag === given) {
+    fail(530, `attempt to reuse consumer tag '${given}'`)
+  }
+  if (channel.consumers.size >= limits.consumersMax) {
+    fail(530, `reached maximum (${limits.consumersMax}) of consumers per channel`)
+  }
+  const tag = given === '' ? `amq.ctag-${randomToken(broker.options.random)}` : given
+  if (request.queue === replyQueue) {
+    consumeReplies(channel, tag, request.noAck)
+  } else {
+    const queue = queueNamed(channel, request.queue)
+    const info = broker.queueFor(channel.host, vhost, queue, { touch: true })
+    const quorum = isQuorum(info)
+    if (quorum && channel.prefetchGlobal > 0) {
+      fail(540, `${named('queue', queue, vhost)} does not support global qos`)
+    }
+    if (request.exclusive && info.config.queue?.singleActive === true) {
+      fail(403, `${named('queue', queue, vhost)} in exclusive use`)
+    }
+    const priority = priorityOf(queue, vhost, quorum, request.arguments)
+    subscribe(channel, info.name, queue, {
+      tag,
+      noAck: request.noAck,
+      exclusive: request.exclusive,
+      priority,
+      prefetch: channel.prefetch,
+      quorum,
+    })
+  }
+  if (!request.noWait) channel.send(BasicConsumeOk, { consumerTag: tag })
+}
+
+function priorityOf(queue: string, vhost: string, quorum: boolean, table: FieldTable): number {
+  return checkConsumeArguments(queue, vhost, quorum ? 'quorum' : 'classic', table)
+}
+
+function subscribe(
+  channel: Channel,
+  log: string,
+  queue: string,
+  options: ConstructorParameters<typeof Consumer>[3],
+): void {
+  const consumer = new Consumer(channel, log, channel.nextHolder(), options)
+  channel.consumers.set(options.tag, consumer)
+  try {
+    consumer.begin()
+  } catch (error) {
+    channel.consumers.delete(options.tag)
+    if (!(error instanceof Refused)) throw error
+    const what = named('queue', queue, channel.host.vhost)
+    // Who wants it exclusively finds it in use, who finds it exclusive finds just that.
+    refuse(error.error === 'in-use' ? 'exclusive' : error.error, what, error.detail)
+  }
+}
+
+/** The consumer of `amq.rabbitmq.reply-to`: one for each channel, and it acknowledges nothing. */
+function consumeReplies(channel: Channel, tag: string, noAck: boolean): void {
+  const { broker } = channel.host
+  if (!noAck) fail(406, 'reply consumer cannot acknowledge')
+  if (channel.reply !== undefined) fail(406, 'reply consumer already set')
+  const queue = replyPrefix + randomToken(broker.options.random)
+  channel.reply = { queue, tag, tagBytes: shortStringBytes(tag) }
+  broker.replies.set(queue, channel)
+}
+
+/** An unknown tag is cancelled already. Engine: the subscription's cancel; leases stay. */
+export function cancel(channel: Channel, request: BasicCancel): void {
+  const { consumerTag } = request
+  if (channel.reply?.tag === consumerTag) channel.endReply()
+  const consumer = channel.consumers.get(consumerTag)
+  channel.consumers.delete(consumerTag)
+  consumer?.end()
+  if (!request.noWait) channel.send(BasicCancelOk, { consumerTag })
+}
+
+/** The client has understood our basic.cancel. */
+export function cancelOk(): void {}
+
+/** One message, without regard to prefetch. Engine: lease. */
+export function get(channel: Channel, request: BasicGet): void {
+  const { host } = channel
+  const { broker, vhost } = host
+  const queue = queueNamed(channel, request.queue)
+  const info = broker.queueFor(host, vhost, queue, { touch: true })
+  const quorum = isQuorum(info)
+  const what = named('queue', queue, vhost)
+  if (quorum && info.config.queue?.singleActive === true) {
+    fail(
+      405,
+      `cannot obtain access to locked ${what}. basic.get operations are not supported by quorum queues with single active consumer`,
+    )
+  }
+  const holder = channel.getter(info.name)
+  const outcome = broker.engine.lease(holder.target, {
+    holder: holder.holder,
+    countMax: 1,
+    settled: request.noAck,
+  })
+  if (!outcome.ok) refuse(outcome.error, what, outcome.detail)
+  const delivery = outcome.value[0]
+  if (delivery === undefined) {
+    channel.send(BasicGetEmpty, {})
+    return
+  }
+  const { record, attempts } = delivery
+  const { unacked } = channel
+  writeGetOk(
+    host.outbox.writer,
+    channel.number,
+    request.noAck ? unacked.skip() : unacked.add(record.position, holder),
+    attempts > 1,
+    exchangeOf(record, host),
+    routingKeyOf(record, host),
+    Math.max(0, info.ready - 1),
+    propertiesOf(record, host, quorum ? attempts - 1 : 0),
+    record.body,
+    host.frameMax,
+  )
+  host.delivered()
+}
+
+export function reject(channel: Channel, request: BasicReject): void {
+  const settlement = request.requeue ? settlements.return : settlements.reject
+  channel.settle(request.deliveryTag, false, settlement)
+}
+
+export function nack(channel: Channel, request: BasicNack): void {
+  const settlement = request.requeue ? settlements.return : settlements.reject
+  channel.settle(request.deliveryTag, request.multiple, settlement)
+}
+
+export function recover(channel: Channel, request: BasicRecover): void {
+  recoverAsync(channel, request)
+  channel.send(BasicRecoverOk, {})
+}
+
+/** Everything that is not acknowledged goes back, and comes again. */
+export function recoverAsync(channel: Channel, request: BasicRecover): void {
+  if (!request.requeue) fail(540, 'requeue=false')
+  channel.returnAll()
+}

@@ -1,0 +1,187 @@
+/**
+ * connection.*: the handshake, the goodbye. What follows the client's header is connection.start;
+ * then start-ok → tune → tune-ok, open → open-ok.
+ *
+ * Refuses: mechanisms but PLAIN and AMQPLAIN, limits above ours, unknown virtual hosts.
+ */
+
+import { ByteReader, ByteWriter, encodeUtf8 } from '../../../base/bytes.ts'
+import type { FieldTable } from '../../../wire/amqp/field-table.ts'
+import { fieldOf, readTable, tableOf } from '../../../wire/amqp/field-table.ts'
+import {
+  ConnectionClose,
+  type ConnectionOpen,
+  ConnectionOpenOk,
+  ConnectionStart,
+  type ConnectionStartOk,
+  ConnectionTune,
+  type ConnectionTuneOk,
+  type ConnectionUpdateSecret,
+  ConnectionUpdateSecretOk,
+} from '../../../wire/amqp/methods.ts'
+import { decodeText } from '../../../wire/amqp/text.ts'
+import { WireError } from '../../../wire/schema/errors.ts'
+import type { Connection } from '../connection.ts'
+import { AmqpError, fail, textOf } from '../errors.ts'
+import { limits } from '../limits.ts'
+import { prefixOf } from '../names.ts'
+
+const capabilities = {
+  publisher_confirms: true,
+  exchange_exchange_bindings: true,
+  'basic.nack': true,
+  consumer_cancel_notify: true,
+  'connection.blocked': true,
+  consumer_priorities: true,
+  authentication_failure_close: true,
+  per_consumer_qos: true,
+  direct_reply_to: true,
+}
+
+/** The first word is ours. */
+export function start(connection: Connection): void {
+  const { options, profile } = connection.broker
+  connection.send(ConnectionStart, {
+    versionMajor: 0,
+    versionMinor: 9,
+    serverProperties: tableOf({
+      capabilities,
+      cluster_name: options.clusterName ?? 'spillway',
+      information: 'Speaks AMQP 0-9-1 as RabbitMQ does',
+      platform: 'Node.js',
+      product: options.product ?? 'Spillway',
+      version: profile.version,
+    }),
+    mechanisms: 'PLAIN AMQPLAIN',
+    locales: 'en_US',
+  })
+}
+
+export function startOk(connection: Connection, request: ConnectionStartOk): void {
+  const { mechanism } = request
+  connection.clientProperties = request.clientProperties
+  connection.cancelNotify = connection.capable('consumer_cancel_notify')
+  const login = loginOf(mechanism, request.response)
+  if (!mayEnter(connection, login)) {
+    refuseLogin(connection, mechanism)
+    return
+  }
+  connection.user = login.user
+  connection.state = 'tuning'
+  connection.send(ConnectionTune, {
+    channelMax: limits.channelMax,
+    frameMax: limits.frameMax,
+    heartbeat: connection.broker.options.heartbeatSeconds ?? limits.heartbeatSeconds,
+  })
+}
+
+interface Login {
+  readonly user: string
+  readonly password: string
+}
+
+function mayEnter(connection: Connection, login: Login): boolean {
+  const { options } = connection.broker
+  const { peer } = connection.context
+  const local = options.loopbackUsers ?? ['guest']
+  if (local.includes(login.user) && !isLoopback(peer.address)) return false
+  return options.authenticate(login.user, login.password, peer)
+}
+
+/** Only a client that says that it understands gets connection.close; others see the end. */
+function refuseLogin(connection: Connection, mechanism: string): void {
+  const detail =
+    `Login was refused using authentication mechanism ${mechanism}. ` +
+    'For details see the broker logfile.'
+  if (!connection.capable('authentication_failure_close')) throw new AmqpError(403, detail)
+  connection.send(ConnectionClose, {
+    replyCode: 403,
+    replyText: textOf(403, detail),
+    classId: 0,
+    methodId: 0,
+  })
+  connection.state = 'closing'
+}
+
+function loginOf(mechanism: string, response: Uint8Array): Login {
+  if (mechanism === 'PLAIN') return plainLogin(response)
+  if (mechanism === 'AMQPLAIN') return amqplainLogin(response)
+  fail(503, `unknown authentication mechanism '${mechanism}'`)
+}
+
+/** `NUL user NUL password`. */
+function plainLogin(response: Uint8Array): Login {
+  const second = response.indexOf(0, 1)
+  if (response[0] !== 0 || second < 0 || response.indexOf(0, second + 1) >= 0) {
+    throw new WireError(502, 'response invalid', 0)
+  }
+  return {
+    user: decodeText(response.subarray(1, second)),
+    password: decodeText(response.subarray(second + 1)),
+  }
+}
+
+/** A field table without its length. */
+function amqplainLogin(response: Uint8Array): Login {
+  const writer = new ByteWriter(response.length + 4)
+  writer.u32(response.length)
+  writer.raw(response)
+  const table = readTable(new ByteReader(writer.take()))
+  return { user: loginField(table, 'LOGIN'), password: loginField(table, 'PASSWORD') }
+}
+
+function loginField(table: FieldTable, name: string): string {
+  const field = fieldOf(table, name)
+  if (field?.type !== 'S' && field?.type !== 'x') {
+    throw new WireError(502, 'AMQPLAIN auth info is missing LOGIN or PASSWORD field', 0)
+  }
+  return typeof field.value === 'string' ? field.value : decodeText(field.value)
+}
+
+export function isLoopback(address: string): boolean {
+  return address === '::1' || address.startsWith('127.') || address.startsWith('::ffff:127.')
+}
+
+export function tuneOk(connection: Connection, request: ConnectionTuneOk): void {
+  const { profile } = connection.broker
+  checkTuned('frame_max', request.frameMax, profile.frameMaxMin, limits.frameMax)
+  checkTuned('channel_max', request.channelMax, 1, limits.channelMax)
+  connection.tuned(request)
+  connection.state = 'opening'
+}
+
+function checkTuned(field: string, value: number, min: number, max: number): void {
+  const none = value === 0 && field === 'channel_max' ? ' (no limit)' : ''
+  const what = `negotiated ${field} = ${value}${none} is`
+  if (value !== 0 && value < min) {
+    throw new AmqpError(530, `${what} lower than the minimum allowed value (${min})`, tune)
+  }
+  if (value === 0 || value > max) {
+    throw new AmqpError(530, `${what} higher than the maximum allowed value (${max})`, tune)
+  }
+}
+
+const tune = { classId: ConnectionTune.classId, methodId: ConnectionTune.methodId }
+
+export function open(connection: Connection, request: ConnectionOpen): void {
+  const vhost = request.virtualHost
+  if (!connection.broker.vhosts.includes(vhost)) fail(530, `vhost ${vhost} not found`)
+  connection.vhost = vhost
+  connection.prefixBytes = encodeUtf8(prefixOf(vhost)).length
+  connection.send(ConnectionOpenOk, {})
+  connection.state = 'running'
+}
+
+export function close(connection: Connection): void {
+  connection.closedByPeer()
+}
+
+/** A new token for the same user. */
+export function updateSecret(connection: Connection, request: ConnectionUpdateSecret): void {
+  const { authenticate } = connection.broker.options
+  const password = decodeText(request.newSecret)
+  if (!authenticate(connection.user, password, connection.context.peer)) {
+    fail(530, 'New secret was refused by one of the backends')
+  }
+  connection.send(ConnectionUpdateSecretOk, {})
+}

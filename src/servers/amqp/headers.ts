@@ -1,0 +1,140 @@
+/**
+ * The properties of a delivery that are not those of its publish: `x-death` and its short forms of a
+ * record that died before, `x-delivery-count` of a quorum queue; and the properties of a publish
+ * that are not stored as they came: `BCC`, `reply-to` of a direct reply.
+ *
+ * All of this is off the fast path, which copies the property bytes.
+ */
+
+import type { Death, DeathReason } from '../../engine/model.ts'
+import type { Properties } from '../../wire/amqp/content.ts'
+import { decodeProperties, encodeProperties, noProperties } from '../../wire/amqp/content.ts'
+import type { FieldTable, FieldValue } from '../../wire/amqp/field-table.ts'
+import { fieldOf, fieldTypeNames } from '../../wire/amqp/field-table.ts'
+import { decodeText } from '../../wire/amqp/text.ts'
+import { fail } from './errors.ts'
+import { nameIn } from './names.ts'
+
+const reasons: { readonly [Reason in DeathReason]: string } = {
+  rejected: 'rejected',
+  expired: 'expired',
+  length: 'maxlen',
+  attempts: 'delivery_limit',
+}
+
+/**
+ * The properties that a delivery shows. A dead letter has lost its expiration, and its headers are
+ * sorted, since RabbitMQ sorts them when it adds its own.
+ */
+export function deliveredProperties(
+  envelope: Uint8Array,
+  vhost: string,
+  deaths: readonly Death[],
+  deliveryCount: number,
+): Uint8Array {
+  const properties = decodeProperties(envelope.length === 0 ? noProperties : envelope)
+  const added = new Map<string, FieldValue>()
+  if (deliveryCount > 0) {
+    added.set('x-delivery-count', { type: 'l', value: BigInt(deliveryCount) })
+  }
+  if (deaths.length > 0) addDeaths(added, vhost, deaths)
+  const kept = (properties.headers ?? []).filter(([name]) => !added.has(name))
+  const headers = [...kept, ...added].sort(([left], [right]) =>
+    left < right ? -1 : left > right ? 1 : 0,
+  )
+  const { expiration, ...others } = properties
+  return encodeProperties({
+    ...others,
+    headers,
+    expiration: deaths.length > 0 ? undefined : expiration,
+  })
+}
+
+function addDeaths(
+  headers: Map<string, FieldValue>,
+  vhost: string,
+  deaths: readonly Death[],
+): void {
+  const last = deaths[0]!
+  // A death that repeats moves to the front; so the first one is the one that is longest ago.
+  let first = deaths[deaths.length - 1]!
+  for (const death of deaths) if (death.time < first.time) first = death
+  headers.set('x-death', { type: 'A', value: deaths.map(death => deathTable(vhost, death)) })
+  headers.set('x-first-death-exchange', text(nameOf(vhost, first.route)))
+  headers.set('x-first-death-queue', text(nameOf(vhost, first.queue)))
+  headers.set('x-first-death-reason', text(reasons[first.reason]))
+  headers.set('x-last-death-exchange', text(nameOf(vhost, last.route)))
+  headers.set('x-last-death-queue', text(nameOf(vhost, last.queue)))
+  headers.set('x-last-death-reason', text(reasons[last.reason]))
+}
+
+function deathTable(vhost: string, death: Death): FieldValue {
+  const table: [string, FieldValue][] = [
+    ['count', { type: 'l', value: BigInt(death.count) }],
+    ['reason', text(reasons[death.reason])],
+    ['queue', text(nameOf(vhost, death.queue))],
+    ['time', { type: 'T', value: BigInt(Math.floor(death.time / 1000)) }],
+    ['exchange', text(nameOf(vhost, death.route))],
+    ['routing-keys', { type: 'A', value: death.keys.map(text) }],
+  ]
+  if (death.ttlMs !== undefined) table.unshift(['original-expiration', text(String(death.ttlMs))])
+  return { type: 'F', value: table }
+}
+
+function text(value: string): FieldValue {
+  return { type: 'S', value }
+}
+
+function nameOf(vhost: string, name: string): string {
+  return nameIn(vhost, name) ?? name
+}
+
+/** What `CC` and `BCC` ask for. */
+export interface Copies {
+  /** Further routing keys. */
+  readonly keys: readonly string[]
+  /** The properties to be stored: without `BCC`. */
+  readonly properties: Properties
+  /** False: they are as they came. */
+  readonly changed: boolean
+}
+
+/** Reads the sender-selected keys. Throws for a `CC` or `BCC` that is no array. */
+export function copiesOf(properties: Properties): Copies {
+  const headers = properties.headers ?? []
+  const bcc = fieldOf(headers, 'BCC')
+  const keys = [...keysIn('CC', headers), ...keysIn('BCC', headers)]
+  if (bcc === undefined) return { keys, properties, changed: false }
+  const kept = headers.filter(([name]) => name !== 'BCC')
+  return { keys, properties: { ...properties, headers: kept }, changed: true }
+}
+
+function keysIn(name: 'CC' | 'BCC', headers: FieldTable): string[] {
+  const field = fieldOf(headers, name)
+  if (field === undefined) return []
+  if (field.type !== 'A') {
+    const type = fieldTypeNames[field.type]
+    fail(406, `invalid message: {unacceptable_type_in_header,"${name}",${type}}`)
+  }
+  const keys: string[] = []
+  for (const item of field.value) {
+    if (item.type !== 'S') continue
+    keys.push(typeof item.value === 'string' ? item.value : decodeText(item.value))
+  }
+  return keys
+}
+
+/**
+ * Whether a table in bytes (its length first) has a `CC` or `BCC` at its top level, without
+ * decoding it: a value is skipped by its type. A table that is malformed says true, and is decoded.
+ */
+export function mayHaveCopies(bytes: Uint8Array, start: number, end: number): boolean {
+  // Cheap and sure: the name with its length octet and an array's type must stand there as octets.
+  for (let at = start + 4; at + 3 < end; at++) {
+    if (bytes[at] !== 0x43 || bytes[at + 1] !== 0x43) continue
+    const before = bytes[at - 1]!
+    if (before === 2) return true
+    if (before === 0x42 && bytes[at - 2] === 3) return true
+  }
+  return false
+}

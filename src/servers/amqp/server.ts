@@ -1,0 +1,24 @@
+/** The AMQP 0-9-1 server: one for a port. See README.md for what it serves. */
+
+import type { ConnectionContext, ProtocolServer } from '../connection.ts'
+import { type AmqpServerOptions, Broker } from './broker.ts'
+import { Connection } from './connection.ts'
+
+export type { AmqpServerOptions, Authenticate, Peer } from './broker.ts'
+export type { ProfileName } from './profiles.ts'
+
+/**
+ * Makes the server. The exchanges that RabbitMQ has from the beginning are created in the engine
+ * when they are not there.
+ *
+ * ```ts
+ * const server = amqpServer({ engine, random, authenticate: (user, password) => user === password })
+ * ```
+ */
+export function amqpServer(options: AmqpServerOptions): ProtocolServer {
+  const broker = new Broker(options)
+  return {
+    name: 'amqp',
+    accept: (context: ConnectionContext) => new Connection(broker, context),
+  }
+}

@@ -1,0 +1,495 @@
+/**
+ * One channel's volatile state: its consumers, the deliveries that wait for an acknowledgement, the
+ * confirms that are due, the publish that is being put together.
+ *
+ * Acknowledgements of one received chunk are collected per lease holder and settled in one call
+ * (`settleAll`), before any other verb that could see the difference. So are confirms.
+ */
+
+import { assert } from '../../base/assert.ts'
+import type { LeaseTarget } from '../../engine/engine.ts'
+import type { EngineErrorCode } from '../../engine/errors.ts'
+import type {
+  AttributeValue,
+  Delivery,
+  EndReason,
+  LogInfo,
+  RecordInput,
+  Settlement,
+  StoredRecord,
+  Subscription,
+} from '../../engine/model.ts'
+import { formats } from '../../engine/model.ts'
+import { noProperties, writeAck, writeDeliver } from '../../wire/amqp/content.ts'
+import { writeMethodFrame } from '../../wire/amqp/frame.ts'
+import { BasicCancel, BasicNack, type MethodTable } from '../../wire/amqp/methods.ts'
+import type { Outbox } from '../connection.ts'
+import type { Broker } from './broker.ts'
+import { Content } from './content.ts'
+import { fail } from './errors.ts'
+import { deliveredProperties } from './headers.ts'
+import type { NameMemory } from './names.ts'
+import { shortStringBytes } from './names.ts'
+import { Unacked } from './unacked.ts'
+
+/** A connection, as its channels see it. */
+export interface ChannelHost {
+  readonly id: number
+  readonly broker: Broker
+  readonly outbox: Outbox
+  readonly vhost: string
+  /** Octets of the virtual host's prefix in the names of stored records. */
+  readonly prefixBytes: number
+  readonly user: string
+  readonly frameMax: number
+  readonly names: NameMemory
+  readonly cancelNotify: boolean
+  /** Exclusive queues by engine name. */
+  readonly exclusives: Set<string>
+  /** The peer does not read: no deliveries. */
+  readonly congested: boolean
+  /** Something was written that waits for everything done so far. */
+  replied(): void
+  /** A record was written. */
+  delivered(): void
+  /** The channel is closed on both sides. */
+  forget(channel: Channel): void
+  /** This channel has settlements or confirms to write out at the end of the turn. */
+  touched(channel: Channel): void
+}
+
+/** Who holds leases: a consumer, or the basic.gets of a channel on one queue. */
+export class Holder {
+  readonly channel: Channel
+  readonly target: LeaseTarget
+  readonly holder: string
+  /** The queue is gone, and the leases with it. */
+  gone = false
+  /** Positions to be settled. */
+  readonly due: number[] = []
+
+  constructor(channel: Channel, queue: string, holder: string) {
+    this.channel = channel
+    this.target = { log: queue }
+    this.holder = holder
+  }
+
+  /** So many deliveries have been settled. */
+  settled(_count: number): void {}
+}
+
+export interface ConsumeOptions {
+  readonly tag: string
+  readonly noAck: boolean
+  readonly exclusive: boolean
+  readonly priority: number
+  readonly prefetch: number
+  readonly quorum: boolean
+}
+
+export class Consumer extends Holder {
+  readonly tag: string
+  readonly priority: number
+  readonly credit: number
+  readonly exclusive: boolean
+  readonly settledAtOnce: boolean
+  readonly #quorum: boolean
+  readonly #tagBytes: Uint8Array
+  #subscription: Subscription | undefined
+  #paused = false
+
+  constructor(channel: Channel, queue: string, holder: string, options: ConsumeOptions) {
+    super(channel, queue, holder)
+    this.tag = options.tag
+    this.priority = options.priority
+    this.exclusive = options.exclusive
+    this.settledAtOnce = options.noAck
+    this.#quorum = options.quorum
+    this.#tagBytes = shortStringBytes(options.tag)
+    const limited = !options.noAck && options.prefetch > 0
+    this.credit = limited ? options.prefetch : Number.POSITIVE_INFINITY
+  }
+
+  begin(): void {
+    const { settledAtOnce, priority, credit, exclusive, holder } = this
+    const outcome = this.channel.host.broker.engine.subscribe(this.target.log, {
+      holder,
+      priority,
+      credit,
+      exclusive,
+      settled: settledAtOnce,
+      deliver: delivery => this.deliver(delivery),
+      ended: reason => this.ended(reason),
+    })
+    if (!outcome.ok) throw new Refused(outcome.error, outcome.detail)
+    this.#subscription = outcome.value
+    this.refresh()
+  }
+
+  /** Pauses or resumes, as the peer and the channel's window want it. */
+  refresh(): void {
+    const paused = this.channel.host.congested || this.channel.windowFull
+    if (paused === this.#paused || this.#subscription === undefined) return
+    this.#paused = paused
+    if (paused) this.#subscription.pause()
+    else this.#subscription.resume()
+  }
+
+  /** Leaves. Deliveries that wait for an acknowledgement stay. */
+  end(): void {
+    this.#subscription?.cancel()
+    this.#subscription = undefined
+  }
+
+  override settled(count: number): void {
+    this.channel.outstanding -= count
+    if (this.credit !== Number.POSITIVE_INFINITY) this.#subscription?.grant(count)
+  }
+
+  deliver(delivery: Delivery): void {
+    const { channel } = this
+    const { host } = channel
+    const { record, attempts } = delivery
+    let tag: number
+    if (this.settledAtOnce) {
+      tag = channel.unacked.skip()
+    } else {
+      tag = channel.unacked.add(record.position, this)
+      channel.outstanding++
+    }
+    writeDeliver(
+      host.outbox.writer,
+      channel.number,
+      this.#tagBytes,
+      tag,
+      attempts > 1,
+      exchangeOf(record, host),
+      routingKeyOf(record, host),
+      propertiesOf(record, host, this.#quorum ? attempts - 1 : 0),
+      record.body,
+      host.frameMax,
+    )
+    host.delivered()
+    if (channel.windowFull) channel.refreshConsumers()
+  }
+
+  ended(reason: EndReason): void {
+    this.gone = true
+    this.#subscription = undefined
+    if (reason === 'dropped') this.channel.consumerEnded(this)
+  }
+}
+
+/** A refusal of the engine that the caller tells in its own words. */
+export class Refused extends Error {
+  readonly error: EngineErrorCode
+  readonly detail: string
+  constructor(error: Refused['error'], detail: string) {
+    super(detail)
+    this.error = error
+    this.detail = detail
+  }
+}
+
+export function exchangeOf(record: StoredRecord, host: ChannelHost): Uint8Array {
+  const { route } = record
+  return host.prefixBytes === 0 || route.length === 0 ? route : route.subarray(host.prefixBytes)
+}
+
+export function routingKeyOf(record: StoredRecord, host: ChannelHost): Uint8Array {
+  const { route, key } = record
+  const plain = host.prefixBytes === 0 || route.length > 0 || key.length < host.prefixBytes
+  const bytes = plain ? key : key.subarray(host.prefixBytes)
+  // Other protocols have longer keys than a short string can be.
+  return bytes.length > 255 ? bytes.subarray(0, 255) : bytes
+}
+
+/** `redeliveries` is above 0 for quorum queues only: they show it. */
+export function propertiesOf(
+  record: StoredRecord,
+  host: ChannelHost,
+  redeliveries: number,
+): Uint8Array {
+  const envelope = record.format === formats.amqpProperties ? record.envelope : noProperties
+  if (record.deaths.length === 0 && redeliveries === 0) return envelope
+  return deliveredProperties(envelope, host.vhost, record.deaths, redeliveries)
+}
+
+/** A publish or an acknowledgement that waits for tx.commit. */
+export interface Transaction {
+  readonly publishes: TransactionPublish[]
+  readonly settlements: TransactionSettlement[]
+  bytes: number
+}
+export interface TransactionPublish {
+  readonly route: string
+  readonly keys: string | readonly string[]
+  readonly exchange: Uint8Array
+  readonly routingKey: Uint8Array
+  readonly mandatory: boolean
+  readonly attributes: () => ReadonlyMap<string, AttributeValue>
+  readonly record: RecordInput
+}
+export interface TransactionSettlement {
+  readonly tag: number
+  readonly position: number
+  readonly holder: Holder
+  readonly settlement: Settlement
+}
+
+export const settlements = {
+  done: { kind: 'done' },
+  return: { kind: 'return' },
+  reject: { kind: 'reject' },
+} as const satisfies { readonly [name: string]: Settlement }
+
+export class Channel {
+  readonly host: ChannelHost
+  readonly number: number
+  /** `closing`: we have sent channel.close, and ignore everything but the answer. */
+  state: 'open' | 'closing' = 'open'
+  readonly content = new Content()
+  readonly consumers = new Map<string, Consumer>()
+  readonly unacked = new Unacked<Holder>()
+  /** Deliveries to consumers that wait for an acknowledgement. */
+  outstanding = 0
+  /** basic.qos: for consumers to come, and for the channel as a whole. 0: no limit. */
+  prefetch = 0
+  prefetchGlobal = 0
+  /** The queue that an empty name means. */
+  lastQueue = ''
+  transaction: Transaction | undefined
+  /** The name of its reply queue and the tag of that queue's consumer. */
+  reply: { readonly queue: string; readonly tag: string; readonly tagBytes: Uint8Array } | undefined
+  confirming = false
+  touched = false
+  /** The last publish that was numbered, and the last that was confirmed. */
+  #published = 0
+  #confirmed = 0
+  #rejected: number[] = []
+  #due: Holder[] = []
+  readonly #getters = new Map<string, Holder>()
+  #serial = 0
+  #windowWasFull = false
+  /** For the acknowledgement time-out: the tag that was next at a tick, and when that was. */
+  readonly #marks: { readonly tag: number; readonly at: number }[] = []
+
+  constructor(host: ChannelHost, number: number) {
+    this.host = host
+    this.number = number
+  }
+
+  send<T>(table: MethodTable<T>, value: T): void {
+    writeMethodFrame(this.host.outbox.writer, this.number, table, value)
+    this.host.replied()
+  }
+
+  get windowFull(): boolean {
+    return (this.prefetchGlobal > 0 && this.outstanding >= this.prefetchGlobal) || this.unacked.full
+  }
+
+  refreshConsumers(): void {
+    this.#windowWasFull = this.windowFull
+    for (const consumer of this.consumers.values()) consumer.refresh()
+  }
+
+  nextHolder(): string {
+    return `amqp-${this.host.id}-${this.number}-${++this.#serial}`
+  }
+
+  /** The holder of this channel's basic.gets from a queue. */
+  getter(queue: string): Holder {
+    let holder = this.#getters.get(queue)
+    if (holder === undefined) {
+      holder = new Holder(this, queue, this.nextHolder())
+      this.#getters.set(queue, holder)
+    }
+    return holder
+  }
+
+  consumerEnded(consumer: Consumer): void {
+    if (this.consumers.get(consumer.tag) !== consumer) return
+    this.consumers.delete(consumer.tag)
+    if (this.state !== 'open' || !this.host.cancelNotify) return
+    this.send(BasicCancel, { consumerTag: consumer.tag, noWait: true })
+  }
+
+  // Acknowledgements
+
+  /** basic.ack: collected, and settled at the end of the turn. */
+  acknowledge(tag: number, multiple: boolean): void {
+    this.#collect(tag, multiple, settlements.done)
+    if (this.#due.length > 0) this.#touch()
+  }
+
+  /** basic.nack and basic.reject: at once, behind the acknowledgements before it. */
+  settle(tag: number, multiple: boolean, settlement: Settlement): void {
+    this.settleAll()
+    this.#collect(tag, multiple, settlement)
+    this.#settleDue(settlement)
+  }
+
+  /** basic.recover, and the end of the channel: everything goes back. */
+  returnAll(): void {
+    this.settleAll()
+    this.unacked.takeThrough(this.unacked.nextTag - 1, this.#takeDue)
+    this.#settleDue(settlements.return)
+  }
+
+  /** Settles what has been acknowledged in this turn. */
+  settleAll(): void {
+    if (this.#due.length > 0) this.#settleDue(settlements.done)
+  }
+
+  #collect(tag: number, multiple: boolean, settlement: Settlement): void {
+    const all = multiple && tag === 0
+    if (!all && !this.unacked.has(tag)) fail(406, `unknown delivery tag ${tag}`)
+    const { transaction } = this
+    const take =
+      transaction === undefined
+        ? this.#takeDue
+        : (position: number, holder: Holder, at: number) => {
+            transaction.settlements.push({ tag: at, position, holder, settlement })
+          }
+    if (!multiple) this.unacked.take(tag, take)
+    else this.unacked.takeThrough(all ? this.unacked.nextTag - 1 : tag, take)
+  }
+
+  readonly #takeDue = (position: number, holder: Holder): void => {
+    if (holder.due.length === 0) this.#due.push(holder)
+    holder.due.push(position)
+  }
+
+  /** Settles single positions for a transaction, in its own order. */
+  takeDue(position: number, holder: Holder): void {
+    this.#takeDue(position, holder)
+  }
+
+  settleTaken(settlement: Settlement): void {
+    this.#settleDue(settlement)
+  }
+
+  #settleDue(settlement: Settlement): void {
+    const due = this.#due
+    if (due.length === 0) return
+    const { engine } = this.host.broker
+    for (const holder of due) {
+      const count = holder.due.length
+      if (!holder.gone) {
+        const outcome = engine.settle(holder.target, holder.holder, holder.due, settlement)
+        // A queue that was dropped and declared again has no such leases; the others must go on.
+        if (!outcome.ok && outcome.error === 'not-leased' && count > 1) {
+          for (const position of holder.due) {
+            engine.settle(holder.target, holder.holder, [position], settlement)
+          }
+        }
+      }
+      holder.due.length = 0
+      holder.settled(count)
+    }
+    due.length = 0
+    if (this.#windowWasFull) this.refreshConsumers()
+  }
+
+  // Confirms
+
+  /** A publish was taken (or refused): number it. */
+  confirm(accepted: boolean): void {
+    this.#published++
+    if (!accepted) this.#rejected.push(this.#published)
+    this.#touch()
+  }
+
+  /** Writes the confirms that are due: as few frames as their order allows. */
+  writeConfirms(): void {
+    const { writer } = this.host.outbox
+    if (this.#confirmed === this.#published) return
+    for (const tag of this.#rejected) {
+      this.#writeAcks(tag - 1)
+      this.send(BasicNack, { deliveryTag: tag, multiple: false, requeue: false })
+      this.#confirmed = tag
+    }
+    this.#rejected.length = 0
+    this.#writeAcks(this.#published)
+    assert(writer.end >= 0 && this.#confirmed === this.#published, 'each publish is confirmed once')
+  }
+
+  #writeAcks(to: number): void {
+    const count = to - this.#confirmed
+    if (count <= 0) return
+    writeAck(this.host.outbox.writer, this.number, to, count > 1)
+    this.host.replied()
+    this.#confirmed = to
+  }
+
+  #touch(): void {
+    if (this.touched) return
+    this.touched = true
+    this.host.touched(this)
+  }
+
+  // Direct replies
+
+  /** A reply has come in: it goes to the consumer at once, and nobody stores it. */
+  deliverReply(routingKey: Uint8Array, properties: Uint8Array, body: Uint8Array): void {
+    const { reply, host } = this
+    if (reply === undefined || this.state !== 'open') return
+    writeDeliver(
+      host.outbox.writer,
+      this.number,
+      reply.tagBytes,
+      this.unacked.skip(),
+      false,
+      noExchange,
+      routingKey,
+      properties,
+      body,
+      host.frameMax,
+    )
+    host.replied()
+  }
+
+  endReply(): void {
+    if (this.reply === undefined) return
+    this.host.broker.replies.delete(this.reply.queue)
+    this.reply = undefined
+  }
+
+  // The end
+
+  /** Gives everything back. `engineGone`: there is nobody to give it to. */
+  release(engineGone: boolean): void {
+    this.endReply()
+    this.transaction = undefined
+    if (engineGone) {
+      this.consumers.clear()
+      return
+    }
+    for (const consumer of this.consumers.values()) consumer.end()
+    this.consumers.clear()
+    this.returnAll()
+  }
+
+  /** True when a delivery has waited for its acknowledgement longer than `limitMs`. */
+  overdue(nowMs: number, limitMs: number): boolean {
+    const marks = this.#marks
+    const { lowTag, nextTag, size } = this.unacked
+    while (marks.length > 0 && marks[0]!.tag <= lowTag) marks.shift()
+    if (size === 0) return false
+    const last = marks[marks.length - 1]
+    if (last === undefined || (nextTag > last.tag && nowMs - last.at >= limitMs / 60)) {
+      marks.push({ tag: nextTag, at: nowMs })
+    }
+    return nowMs - marks[0]!.at > limitMs
+  }
+}
+
+const noExchange = new Uint8Array(0)
+
+/** Whether a queue is one of RabbitMQ's quorum kind. */
+export function isQuorum(info: LogInfo): boolean {
+  const label = info.config.labels.amqp as { readonly arguments?: unknown } | undefined
+  const table = label?.arguments
+  if (!Array.isArray(table)) return false
+  return table.some(([name, , value]) => name === 'x-queue-type' && value === 'quorum')
+}
