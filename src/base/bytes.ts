@@ -5,7 +5,7 @@
  */
 
 const textEncoder = new TextEncoder()
-const textDecoder = new TextDecoder('utf-8')
+const textDecoder = new TextDecoder('utf-8', { ignoreBOM: true })
 
 /** A growing buffer. Bytes [start, end) are written and not yet taken. */
 export class ByteWriter {

@@ -140,7 +140,7 @@ export class Journal {
 
   /** Bytes that wait for the disk. */
   get backlogBytes(): number {
-    const open = this.#blockStart < 0 ? 0 : this.#slab.used - this.#blockStart
+    const open = this.#blockStart < 0 ? 0 : this.#slab.used - this.#blockStart - blockHeaderBytes
     return this.#waitingBytes + open
   }
 
@@ -165,6 +165,15 @@ export class Journal {
     this.view.setUint16(start + 2, 0, true)
     this.view.setUint32(start + 4, length, true)
     return start
+  }
+
+  /**
+   * Makes sure that a block is open. Only here, and never in the middle of a verb, may a file end;
+   * so whoever begins before changing the state never sees it photographed half changed.
+   */
+  begin(): void {
+    if (this.failure !== undefined) throw this.failure
+    if (this.#blockStart < 0) this.#openBlock(0)
   }
 
   /** Counts the entry just written; it is part of the state from here on. */
@@ -227,6 +236,8 @@ export class Journal {
   /** Ends the current file, so that the next entry starts a new one. */
   roll(): void {
     this.#seal()
+    if (this.#blockStart >= 0) this.#slab.used = this.#blockStart
+    this.#blockStart = -1
     if (this.size > fileHeaderBytes) this.#nextFile()
   }
 
@@ -289,7 +300,7 @@ export class Journal {
   }
 
   #seal(): void {
-    if (this.#blockStart < 0) return
+    if (this.#blockStart < 0 || this.sequence < this.#blockFirst) return
     const start = this.#blockStart
     const block = {
       start,
@@ -299,7 +310,6 @@ export class Journal {
       synced: this.#synced,
     }
     this.#blockStart = -1
-    assert(block.entries > 0, 'a block that is sealed has entries')
     sealBlock(this.#slab, block, this.#ports.storage.crc32)
     this.#enqueue({ slab: this.#slab, start, end: block.end, last: this.sequence })
   }

@@ -37,6 +37,8 @@ export interface Recovery {
   readonly replayed: number
   /** Bytes of an unfinished last write that were cut. */
   readonly cutBytes: number
+  /** Files before this number are covered by the snapshot that was found. */
+  readonly covered: number
 }
 
 /** Fills `state`, which must be empty. Throws an `EngineFailure` when the data is damaged. */
@@ -244,7 +246,7 @@ class Replay {
       break
     }
     const start = { file, size, sequence: this.#sequence, replayed }
-    return { start, replayed: this.#entries, cutBytes: this.#cut }
+    return { start, replayed: this.#entries, cutBytes: this.#cut, covered: firstNumber }
   }
 
   #replayFile(number: number, bytes: Uint8Array): { at: number; what: string } | undefined {

@@ -43,6 +43,8 @@ export interface Traffic {
   dirty: boolean
   /** The earliest wake-up that is in the engine's heap for this log; Infinity: none. */
   armedAt: number
+  /** The log by itself, for routing without an allocation. */
+  readonly alone: readonly Log[]
   /** Records at the last compaction. */
   compactedNext: number
 }
@@ -84,6 +86,7 @@ export class Log {
       hadSubscriber: false,
       dirty: false,
       armedAt: Infinity,
+      alone: [this],
       compactedNext: 0,
     }
   }

@@ -64,7 +64,8 @@ export class Queue {
   readonly #index: RecordIndex
   readonly #levels: IntervalSet[] = []
   readonly #heads = new IntervalSet()
-  readonly #laneOfHead = new Map<number, Lane>()
+  /** The lane of each ready record that has one. */
+  readonly #laneOf = new Map<number, Lane>()
 
   constructor(config: QueueConfig, index: RecordIndex) {
     this.config = config
@@ -107,6 +108,11 @@ export class Queue {
       if (position >= 0) return position
     }
     return -1
+  }
+
+  /** First ready position of a level, or -1. With ordering groups there is one level: the offers. */
+  headOf(level: number): number {
+    return this.config.ordering === 'group' ? this.#heads.min() : this.#levels[level]!.min()
   }
 
   /** Ready positions in the order of delivery; the set must not change meanwhile. */
@@ -191,7 +197,7 @@ export class Queue {
 
   /** The ordering group of a ready record. */
   laneNameOf(position: number): string | undefined {
-    return (this.#laneOfHead.get(position) ?? this.#laneHolding(position))?.name
+    return this.#laneOf.get(position)?.name
   }
 
   isReady(position: number): boolean {
@@ -276,6 +282,7 @@ export class Queue {
       this.#heads.add(position)
     } else {
       this.lanes.set(lane.name, lane)
+      this.#laneOf.set(position, lane)
       lane.waiting.add(position)
       this.#offer(lane)
     }
@@ -299,21 +306,15 @@ export class Queue {
       }
       assert(false, 'I5: a record that is taken is ready')
     }
-    const lane = this.#laneOfHead.get(position) ?? this.#laneHolding(position)
+    const lane = this.#laneOf.get(position)
     if (lane === undefined) {
       assert(this.#heads.delete(position), 'I5: a record that is taken is ready')
       return { level: 0, lane: undefined }
     }
+    this.#laneOf.delete(position)
     lane.waiting.delete(position)
     this.#offer(lane)
     return { level: 0, lane }
-  }
-
-  /** A lane that holds the position behind its head: only purges and same-lane leases ask. */
-  #laneHolding(position: number): Lane | undefined {
-    if (this.#heads.has(position)) return undefined
-    for (const lane of this.lanes.values()) if (lane.waiting.has(position)) return lane
-    return undefined
   }
 
   #hold(lease: Lease): void {
@@ -338,14 +339,8 @@ export class Queue {
     const first = lane.waiting.min()
     const head = lane.leased === 0 && first >= 0 && !this.delayed.has(first) ? first : -1
     if (head !== lane.head) {
-      if (lane.head >= 0) {
-        this.#heads.delete(lane.head)
-        this.#laneOfHead.delete(lane.head)
-      }
-      if (head >= 0) {
-        this.#heads.add(head)
-        this.#laneOfHead.set(head, lane)
-      }
+      if (lane.head >= 0) this.#heads.delete(lane.head)
+      if (head >= 0) this.#heads.add(head)
       lane.head = head
     }
     if (lane.leased === 0 && first < 0) this.lanes.delete(lane.name)

@@ -1,0 +1,559 @@
+/**
+ * Records on their way out: handed to subscribers or leased on request, and what becomes of them
+ * afterwards. Leases are journaled lazily: a crash may forget the last few, which means that a
+ * record comes again, never that it is lost.
+ */
+
+import type { Core } from './core.ts'
+import type { LeaseTarget } from './engine.ts'
+import { type Outcome, done, refused } from './errors.ts'
+import { rangesOf, writePositions } from './journal/effects.ts'
+import { kinds } from './journal/format.ts'
+import { limits } from './limits.ts'
+import type { Delivery, PendingInfo, Settlement, Subscriber, Subscription } from './model.ts'
+import type { Group } from './state/group.ts'
+import type { Log, Subscribed } from './state/log.ts'
+import type { Lane, Queue } from './state/queue.ts'
+import type { Entry } from './state/record-index.ts'
+import type { Storing } from './storing.ts'
+
+/** A record on its way to a subscriber: where it is, because it may be settled already. */
+interface Handed {
+  readonly to: Subscribed
+  readonly position: number
+  readonly attempts: number
+  readonly at: Entry
+}
+
+export class Leasing {
+  readonly #core: Core
+  readonly #storing: Storing
+
+  constructor(core: Core, storing: Storing) {
+    this.#core = core
+    this.#storing = storing
+  }
+
+  // Subscribers
+
+  subscribe(log: Log, subscriber: Subscriber): Outcome<Subscription> {
+    const { traffic } = log
+    if (log.queue === undefined) return refused('wrong-kind', `${log.name} is not a queue`)
+    const others = traffic.subscribers
+    if (others.some(other => other.subscriber.exclusive === true)) {
+      return refused('exclusive', `${log.name} has an exclusive subscriber`)
+    }
+    if (subscriber.exclusive === true && others.length > 0) {
+      return refused('exclusive', `${log.name} has subscribers already`)
+    }
+    const subscribed: Subscribed = { subscriber, credit: subscriber.credit, paused: false, cancelled: false }
+    const priority = subscriber.priority ?? 0
+    const behind = others.findIndex(other => (other.subscriber.priority ?? 0) < priority)
+    // A single-active queue keeps serving the one it serves.
+    const at = log.queue.config.singleActive || behind < 0 ? others.length : behind
+    others.splice(at, 0, subscribed)
+    traffic.hadSubscriber = true
+    this.#core.touch(log)
+    return done(this.#subscription(log, subscribed))
+  }
+
+  #subscription(log: Log, subscribed: Subscribed): Subscription {
+    const core = this.#core
+    return {
+      grant: count => {
+        subscribed.credit += count
+        core.touch(log)
+      },
+      pause: () => {
+        subscribed.paused = true
+      },
+      resume: () => {
+        subscribed.paused = false
+        core.touch(log)
+      },
+      cancel: () => this.#cancel(log, subscribed),
+      get active() {
+        const single = log.queue?.config.singleActive === true
+        return !subscribed.cancelled && (!single || log.traffic.subscribers[0] === subscribed)
+      },
+    }
+  }
+
+  #cancel(log: Log, subscribed: Subscribed): void {
+    if (subscribed.cancelled) return
+    subscribed.cancelled = true
+    const at = log.traffic.subscribers.indexOf(subscribed)
+    if (at >= 0) log.traffic.subscribers.splice(at, 1)
+    log.traffic.usedAt = this.#core.ports.clock.monotonic()
+    this.#core.touch(log)
+  }
+
+  // Handing out
+
+  /** Serves the subscribers of a queue, in batches, until one of the two sides is exhausted. */
+  handOut(log: Log): void {
+    const { traffic, queue } = log
+    for (const watcher of traffic.watchers) {
+      if (log.next <= watcher.position && log.first <= watcher.position) continue
+      traffic.watchers.delete(watcher)
+      watcher.wake()
+    }
+    if (queue === undefined || queue.ready === 0 || traffic.subscribers.length === 0) return
+    const handed = this.#handBatch(log, queue)
+    for (const one of handed) this.#deliver(log, one)
+    // The others get their turn first; then this one goes on.
+    if (handed.length === limits.dispatchBatch) this.#core.touch(log)
+  }
+
+  /** Leases up to a batch of records to those whose turn it is, and journals it. */
+  #handBatch(log: Log, queue: Queue): Handed[] {
+    const { journal } = this.#core
+    const now = this.#core.now
+    const handed: Handed[] = []
+    journal.begin()
+    journal.beginBatch()
+    try {
+      while (handed.length < limits.dispatchBatch) {
+        const position = this.#nextAlive(log, queue, now)
+        if (position < 0) break
+        const to = nextSubscriber(log, queue)
+        if (to === undefined) break
+        to.credit--
+        handed.push(this.#assign(log, queue, position, to, now))
+      }
+      this.#journalHandOut(log, handed, now)
+    } finally {
+      journal.endBatch()
+    }
+    log.traffic.delivered += handed.length
+    return handed
+  }
+
+  #assign(log: Log, queue: Queue, position: number, to: Subscribed, now: number): Handed {
+    const at: Entry = { file: 0, offset: 0, length: 0, body: 0 }
+    log.index.find(position, at)
+    const { subscriber } = to
+    if (subscriber.settled === true) {
+      const attempts = queue.attemptsOf(position) + 1
+      this.#core.state.settle(log, position)
+      log.traffic.settled++
+      return { to, position, attempts, at }
+    }
+    const leaseMs = subscriber.leaseMs ?? queue.config.leaseMs
+    const deadline = leaseMs === undefined ? Infinity : now + leaseMs
+    const lease = queue.lease(position, subscriber.holder, now, deadline)
+    return { to, position, attempts: lease.attempts, at }
+  }
+
+  /** One entry for each subscriber that got something. */
+  #journalHandOut(log: Log, handed: readonly Handed[], now: number): void {
+    const bySubscriber = new Map<Subscribed, number[]>()
+    for (const { to, position } of handed) {
+      const list = bySubscriber.get(to)
+      if (list === undefined) bySubscriber.set(to, [position])
+      else list.push(position)
+    }
+    const { journal } = this.#core
+    for (const [{ subscriber }, positions] of bySubscriber) {
+      const ranges = rangesOf(positions)
+      if (subscriber.settled === true) {
+        // At most once: it must not come again, so it leaves only when that is on the disk.
+        writePositions(journal, kinds.settle, log.id, ranges, log.config.durable ? 'record' : 'lazy')
+        continue
+      }
+      const leaseMs = subscriber.leaseMs ?? log.queue!.config.leaseMs
+      const b = leaseMs === undefined ? Infinity : now + leaseMs
+      const rest = { a: now, b, holder: subscriber.holder }
+      writePositions(journal, kinds.lease, log.id, ranges, 'lazy', rest)
+    }
+  }
+
+  #deliver(log: Log, { to, position, attempts, at }: Handed): void {
+    const { state } = this.#core
+    if (to.cancelled && to.subscriber.settled !== true) {
+      const lease = log.queue?.leases.get(position)
+      if (lease === undefined) return
+      this.#giveBack(log, [position], 0, false)
+      return
+    }
+    const bytes = state.read(at.file, at.offset, at.length)
+    to.subscriber.deliver({ record: state.recordAt(log, position, bytes), attempts })
+  }
+
+  /** The next record in line that has not expired; those that have are buried on the way. */
+  #nextAlive(log: Log, queue: Queue, now: number, lane?: Lane): number {
+    for (;;) {
+      const position = queue.next(lane)
+      if (position < 0 || !queue.mayExpire) return position
+      const { expiresAt } = this.#core.state.record(log, position)
+      if (expiresAt === undefined || expiresAt > now) return position
+      log.traffic.expired++
+      this.#storing.bury(log, position, 'expired')
+    }
+  }
+
+  /** Buries expired records at the heads of all levels; the earliest expiry that is left. */
+  expireHeads(log: Log, queue: Queue, now: number): number {
+    let earliest = Infinity
+    for (let level = queue.config.levels - 1; level >= 0; level--) {
+      for (;;) {
+        const position = queue.headOf(level)
+        if (position < 0) break
+        const expiresAt = this.#core.state.record(log, position).expiresAt ?? Infinity
+        if (expiresAt > now) {
+          earliest = Math.min(earliest, expiresAt)
+          break
+        }
+        log.traffic.expired++
+        this.#storing.bury(log, position, 'expired')
+      }
+    }
+    return earliest
+  }
+
+  // Leases on request
+
+  lease(
+    log: Log,
+    options: { holder: string; countMax: number; leaseMs?: number; settled?: boolean },
+  ): Delivery[] {
+    const queue = log.queue!
+    const { journal, state } = this.#core
+    const now = this.#core.now
+    const leaseMs = options.leaseMs ?? queue.config.leaseMs
+    const deadline = leaseMs === undefined ? Infinity : now + leaseMs
+    const deliveries: Delivery[] = []
+    const positions: number[] = []
+    let lane: Lane | undefined
+    log.traffic.usedAt = this.#core.ports.clock.monotonic()
+    journal.beginBatch()
+    try {
+      while (deliveries.length < options.countMax) {
+        const position = this.#nextAlive(log, queue, now, lane)
+        if (position < 0) break
+        const record = state.record(log, position)
+        positions.push(position)
+        if (options.settled === true) {
+          deliveries.push({ record, attempts: queue.attemptsOf(position) + 1 })
+          state.settle(log, position)
+        } else {
+          const lease = queue.lease(position, options.holder, now, deadline)
+          lane = lease.lane
+          deliveries.push({ record, attempts: lease.attempts })
+        }
+      }
+      if (positions.length > 0) {
+        const ranges = rangesOf(positions)
+        const rest = { a: now, b: deadline, holder: options.holder }
+        const urgency = log.config.durable ? 'record' : 'lazy'
+        if (options.settled === true) writePositions(journal, kinds.settle, log.id, ranges, urgency)
+        else writePositions(journal, kinds.lease, log.id, ranges, 'lazy', rest)
+      }
+    } finally {
+      journal.endBatch()
+    }
+    log.traffic.delivered += deliveries.length
+    if (options.settled === true) log.traffic.settled += deliveries.length
+    this.#core.touch(log)
+    return deliveries
+  }
+
+  leaseForGroup(
+    log: Log,
+    group: Group,
+    options: { holder: string; countMax: number; leaseMs?: number; settled?: boolean },
+  ): Delivery[] {
+    const { journal, state } = this.#core
+    const now = this.#core.now
+    const b = options.leaseMs === undefined ? Infinity : now + options.leaseMs
+    const deliveries: Delivery[] = []
+    const positions: number[] = []
+    log.traffic.usedAt = this.#core.ports.clock.monotonic()
+    while (deliveries.length < options.countMax) {
+      const returned = group.returned.min()
+      const position = returned >= 0 ? returned : log.index.nextAtOrAfter(group.cursor)
+      if (position < 0) break
+      const pending = group.lease(position, options.holder, now, b)
+      deliveries.push({ record: state.record(log, position), attempts: pending.attempts })
+      positions.push(position)
+    }
+    if (positions.length === 0) return deliveries
+    const ranges = rangesOf(positions)
+    journal.beginBatch()
+    const rest = { a: now, b, holder: options.holder, group: group.name }
+    writePositions(journal, kinds.lease, log.id, ranges, 'lazy', rest)
+    if (options.settled === true) {
+      for (const position of positions) group.settle(position)
+      writePositions(journal, kinds.settle, log.id, ranges, 'gated', { group: group.name })
+    }
+    journal.endBatch()
+    this.#core.touch(log)
+    return deliveries
+  }
+
+  // Settling
+
+  settle(
+    log: Log,
+    holder: string,
+    positions: readonly number[],
+    settlement: Settlement,
+  ): Outcome<undefined> {
+    const queue = log.queue!
+    for (const position of positions) {
+      if (queue.leases.get(position)?.holder !== holder) {
+        return refused('not-leased', `${log.name} at ${position} is not leased by ${holder}`)
+      }
+    }
+    if (positions.length === 0) return done(undefined)
+    this.#core.touch(log)
+    switch (settlement.kind) {
+      case 'done':
+        this.#storing.settle(log, positions, log.config.durable ? 'gated' : 'lazy')
+        log.traffic.settled += positions.length
+        break
+      case 'reject':
+        for (const position of positions) this.#storing.bury(log, position, 'rejected')
+        log.traffic.settled += positions.length
+        break
+      case 'return':
+        this.#return(log, positions, settlement)
+        break
+    }
+    return done(undefined)
+  }
+
+  /** Back to the queue, or, after too many attempts, to where dead letters go. */
+  #return(
+    log: Log,
+    positions: readonly number[],
+    how: { readonly to?: 'place' | 'tail'; readonly delayMs?: number; readonly counted?: boolean },
+  ): void {
+    const queue = log.queue!
+    const counted = how.counted !== false
+    const { attemptsMax, retry } = queue.config
+    const now = this.#core.now
+    let run: number[] = []
+    let runDueAt = 0
+    const flush = () => {
+      if (run.length > 0) this.#giveBack(log, run, runDueAt, counted)
+      run = []
+    }
+    for (const position of positions) {
+      const { attempts } = queue.leases.get(position)!
+      log.traffic.returned++
+      if (counted && attemptsMax !== undefined && attempts >= attemptsMax) {
+        flush()
+        this.#storing.bury(log, position, 'attempts')
+        continue
+      }
+      const backoff = retry === undefined || !counted ? 0 : backoffMs(retry, attempts)
+      const delayMs = how.delayMs ?? backoff
+      const dueAt = delayMs > 0 ? now + delayMs : 0
+      if (how.to === 'tail') {
+        flush()
+        const kept = counted ? attempts : attempts - 1
+        this.#storing.moveToTail(log, position, kept, dueAt === 0 ? undefined : dueAt)
+        continue
+      }
+      if (dueAt !== runDueAt) flush()
+      runDueAt = dueAt
+      run.push(position)
+    }
+    flush()
+    // A queue that took on more meanwhile than it may hold, sheds from the front.
+    if (queue.config.overflow === 'drop-head') this.#storing.dropHead(log)
+  }
+
+  #giveBack(log: Log, positions: readonly number[], dueAt: number, counted: boolean): void {
+    const rest = { a: dueAt, flag: !counted }
+    writePositions(this.#core.journal, kinds.return, log.id, rangesOf(positions), 'lazy', rest)
+    for (const position of positions) log.queue!.giveBack(position, dueAt, counted)
+    this.#core.touch(log)
+  }
+
+  settleForGroup(
+    log: Log,
+    group: Group,
+    holder: string,
+    positions: readonly number[],
+    settlement: Settlement,
+  ): Outcome<undefined> {
+    for (const position of positions) {
+      const pending = group.pending.get(position)
+      if (pending === undefined || (holder !== '' && pending.holder !== holder)) {
+        return refused('not-leased', `${log.name} at ${position} is not pending for ${holder}`)
+      }
+    }
+    if (positions.length === 0) return done(undefined)
+    const { journal } = this.#core
+    const ranges = rangesOf(positions)
+    this.#core.touch(log)
+    if (settlement.kind === 'return') {
+      const counted = settlement.counted !== false
+      writePositions(journal, kinds.return, log.id, ranges, 'lazy', { group: group.name, flag: !counted })
+      for (const position of positions) group.giveBack(position, counted)
+    } else {
+      writePositions(journal, kinds.settle, log.id, ranges, 'gated', { group: group.name })
+      for (const position of positions) group.settle(position)
+    }
+    return done(undefined)
+  }
+
+  /** More time, or another holder. Positions that are not leased, or not idle enough, are left out. */
+  extend(
+    log: Log,
+    group: Group | undefined,
+    positions: readonly number[],
+    change: { leaseMs?: number; holder?: string; counted?: boolean; idleMinMs?: number },
+  ): Delivery[] {
+    const { journal, state } = this.#core
+    const now = this.#core.now
+    const holding = group === undefined ? log.queue!.leases : group.pending
+    const able = positions.filter(position => {
+      const lease = holding.get(position)
+      return lease !== undefined && now - lease.leasedAt >= (change.idleMinMs ?? 0)
+    })
+    if (able.length === 0) return []
+    const deadline = change.leaseMs === undefined ? Infinity : now + change.leaseMs
+    const holder = change.holder === undefined ? {} : { holder: change.holder }
+    writePositions(journal, kinds.extend, log.id, rangesOf(able), 'lazy', {
+      a: now,
+      b: deadline,
+      flag: change.counted === true,
+      group: group?.name,
+      ...holder,
+    })
+    const deliveries: Delivery[] = []
+    for (const position of able) {
+      const attempts = holding.get(position)!.attempts + (change.counted === true ? 1 : 0)
+      const to = { ...holder, deadline, now, attempts }
+      if (group === undefined) log.queue!.extend(position, to)
+      else group.extend(position, to)
+      if (log.index.has(position)) deliveries.push({ record: state.record(log, position), attempts })
+    }
+    this.#core.touch(log)
+    return deliveries
+  }
+
+  pending(
+    log: Log,
+    group: Group | undefined,
+    options: { holder?: string; from?: number; countMax?: number },
+  ): PendingInfo[] {
+    const holding = group === undefined ? log.queue!.leases : group.pending
+    const found: PendingInfo[] = []
+    for (const position of [...holding.keys()].sort((left, right) => left - right)) {
+      if (position < (options.from ?? 0)) continue
+      const { holder, leasedAt, attempts } = holding.get(position)!
+      if (options.holder !== undefined && holder !== options.holder) continue
+      if (found.length >= (options.countMax ?? Infinity)) break
+      found.push({ position, holder, leasedAt, attempts })
+    }
+    return found
+  }
+
+  // Time
+
+  /** Records that have become due are ready, leases that have run out are returned. */
+  wakeUp(log: Log, now: number): void {
+    const { queue } = log
+    const { journal } = this.#core
+    if (queue !== undefined) {
+      const due: number[] = []
+      const lapsed: number[] = []
+      while (queue.nextDeadline() <= now) {
+        if (queue.due.size > 0 && queue.due.peekKey() <= now) {
+          const position = queue.due.pop()!
+          if ((queue.delayed.get(position)?.dueAt ?? Infinity) <= now) due.push(position)
+        } else {
+          const position = queue.deadlines.pop()!
+          if ((queue.leases.get(position)?.deadline ?? Infinity) <= now) lapsed.push(position)
+        }
+      }
+      const unique = [...new Set(due)].sort((left, right) => left - right)
+      if (unique.length > 0) {
+        writePositions(journal, kinds.due, log.id, rangesOf(unique), 'lazy')
+        for (const position of unique) queue.becomeDue(position)
+      }
+      const returned = [...new Set(lapsed)].sort((left, right) => left - right)
+      if (returned.length > 0) this.#return(log, returned, {})
+      if (queue.mayExpire) this.expireHeads(log, queue, now)
+    }
+    for (const group of log.groups.values()) this.#lapse(log, group, now)
+  }
+
+  #lapse(log: Log, group: Group, now: number): void {
+    const lapsed = new Set<number>()
+    while (group.nextDeadline() <= now) {
+      const position = group.deadlines.pop()!
+      if ((group.pending.get(position)?.deadline ?? Infinity) <= now) lapsed.add(position)
+    }
+    if (lapsed.size === 0) return
+    const positions = [...lapsed].sort((left, right) => left - right)
+    const rest = { group: group.name }
+    writePositions(this.#core.journal, kinds.return, log.id, rangesOf(positions), 'lazy', rest)
+    for (const position of positions) group.giveBack(position, true)
+  }
+
+  /** After a restart: whoever held a lease without a deadline is gone. */
+  releaseOrphans(): void {
+    for (const log of this.#core.state.logs.values()) {
+      const orphans: number[] = []
+      for (const lease of log.queue?.leases.values() ?? []) {
+        if (lease.deadline === Infinity) orphans.push(lease.position)
+      }
+      if (orphans.length > 0) this.#return(log, orphans.sort((left, right) => left - right), {})
+    }
+  }
+}
+
+/** Whose turn it is: the highest priority that has credit, in turn among equals. */
+function nextSubscriber(log: Log, queue: Queue): Subscribed | undefined {
+  const { subscribers } = log.traffic
+  if (queue.config.singleActive) {
+    const first = subscribers[0]
+    return first !== undefined && first.credit > 0 && !first.paused ? first : undefined
+  }
+  for (let index = 0; index < subscribers.length; index++) {
+    const subscribed = subscribers[index]!
+    if (subscribed.credit <= 0 || subscribed.paused) continue
+    if (subscribers.length > 1) moveBehindEquals(subscribers, index)
+    return subscribed
+  }
+  return undefined
+}
+
+function moveBehindEquals(subscribers: Subscribed[], index: number): void {
+  const subscribed = subscribers[index]!
+  const priority = subscribed.subscriber.priority ?? 0
+  let last = index
+  while (
+    last + 1 < subscribers.length &&
+    (subscribers[last + 1]!.subscriber.priority ?? 0) === priority
+  ) {
+    last++
+  }
+  subscribers.copyWithin(index, index + 1, last + 1)
+  subscribers[last] = subscribed
+}
+
+function backoffMs(
+  retry: { readonly minMs: number; readonly maxMs: number; readonly factor: number },
+  attempts: number,
+): number {
+  return Math.min(retry.maxMs, retry.minMs * retry.factor ** (attempts - 1))
+}
+
+/** For the door: the queue or the group that a target names. */
+export function leaseTargetOf(core: Core, target: LeaseTarget): Outcome<{ log: Log; group: Group | undefined }> {
+  const log = core.state.logs.get(target.log)
+  if (log === undefined) return refused('not-found', `there is no '${target.log}'`)
+  if (target.group === undefined) {
+    if (log.queue === undefined) return refused('wrong-kind', `${target.log} is not a queue`)
+    return done({ log, group: undefined })
+  }
+  const group = log.groups.get(target.group)
+  if (group === undefined) return refused('not-found', `there is no group '${target.group}'`)
+  return done({ log, group })
+}

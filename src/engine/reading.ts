@@ -1,0 +1,114 @@
+/** Looking at records without changing anything, and working out what a trim takes. */
+
+import type { Core } from './core.ts'
+import type { StoredRecord } from './model.ts'
+import type { Log } from './state/log.ts'
+
+export class Reading {
+  readonly #core: Core
+
+  constructor(core: Core) {
+    this.#core = core
+  }
+
+  /** At least one record when there is one, however large. */
+  read(
+    log: Log,
+    from: { readonly position: number } | { readonly time: number },
+    bounds: { readonly countMax: number; readonly bytesMax: number },
+  ): StoredRecord[] {
+    const { state } = this.#core
+    let position =
+      'time' in from ? this.#firstSince(log, from.time) : this.#firstFrom(log, from.position)
+    const records: StoredRecord[] = []
+    let bytes = 0
+    while (position >= 0 && records.length < bounds.countMax) {
+      bytes += log.index.bodyAt(position)
+      if (records.length > 0 && bytes > bounds.bytesMax) break
+      records.push(state.record(log, position))
+      position = log.index.nextAtOrAfter(position + 1)
+    }
+    return records
+  }
+
+  /** A position inside a record that spans several is answered with that record. */
+  #firstFrom(log: Log, position: number): number {
+    const before = log.index.lastAtOrBefore(position)
+    if (before >= 0 && before + this.#core.state.record(log, before).span > position) return before
+    return log.index.nextAtOrAfter(position)
+  }
+
+  /** The first record that is not older than `time`; records are taken to be in order of time. */
+  #firstSince(log: Log, time: number): number {
+    const { state } = this.#core
+    let low = log.index.nextAtOrAfter(0)
+    let high = log.next
+    if (low < 0) return -1
+    while (low < high) {
+      const middle = Math.floor((low + high) / 2)
+      const position = log.index.nextAtOrAfter(middle)
+      if (position < 0 || position >= high) high = middle
+      else if (state.record(log, position).time < time) low = position + 1
+      else high = middle
+    }
+    return log.index.nextAtOrAfter(low)
+  }
+
+  peek(log: Log, options: { countMax: number; skip?: number }): StoredRecord[] {
+    const records: StoredRecord[] = []
+    let skip = options.skip ?? 0
+    for (const position of this.#peekable(log)) {
+      if (records.length >= options.countMax) break
+      if (skip > 0) skip--
+      else records.push(this.#core.state.record(log, position))
+    }
+    return records
+  }
+
+  *#peekable(log: Log): Generator<number> {
+    if (log.queue !== undefined) {
+      yield* log.queue.readyPositions()
+      return
+    }
+    let position = log.index.nextAtOrAfter(0)
+    while (position >= 0) {
+      yield position
+      position = log.index.nextAtOrAfter(position + 1)
+    }
+  }
+
+  /** The positions that a trim takes, in order, and where the log begins afterwards. */
+  cutBy(
+    log: Log,
+    what:
+      | { readonly before: number }
+      | { readonly countMax: number }
+      | { readonly bytesMax: number }
+      | { readonly positions: readonly number[] }
+      | { readonly ready: true },
+  ): { positions: number[]; first: number } {
+    if ('positions' in what) {
+      const unique = [...new Set(what.positions)].filter(position => log.index.has(position))
+      return { positions: unique.sort((left, right) => left - right), first: log.first }
+    }
+    if ('ready' in what) {
+      const positions = log.queue === undefined ? [] : [...log.queue.readyPositions()]
+      return { positions, first: log.first }
+    }
+    const positions: number[] = []
+    let kept = log.index.count
+    let keptBytes = log.index.bodyBytes
+    let position = log.index.nextAtOrAfter(0)
+    while (position >= 0) {
+      if ('before' in what && position >= what.before) break
+      if ('countMax' in what && kept <= what.countMax) break
+      if ('bytesMax' in what && keptBytes <= what.bytesMax) break
+      positions.push(position)
+      kept--
+      keptBytes -= log.index.bodyAt(position)
+      position = log.index.nextAtOrAfter(position + 1)
+    }
+    const before = 'before' in what ? Math.min(what.before, log.next) : 0
+    return { positions, first: Math.max(log.first, position < 0 ? log.next : position, before) }
+  }
+}
