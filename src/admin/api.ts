@@ -178,8 +178,10 @@ async function lease(context: Context, ports: AdminPorts, releases: Releases): P
   if (typeof holder !== 'string' || holder === '' || holder.length > 255) {
     return fail(context, 400, 'invalid', 'The holder is a text of 1 to 255 characters.')
   }
+  const isStopping = (): boolean => ports.notReady().includes('stopping')
+  if (isStopping()) return fail(context, 503, 'stopping', 'The broker is shutting down.')
   const options = { holder, countMax: count, leaseMs }
-  const isGone = (): boolean => context.req.raw.signal.aborted
+  const isGone = (): boolean => context.req.raw.signal.aborted || isStopping()
   const outcome = await leaseWithin(ports, nameOf(context), options, waitMs, isGone)
   if (!outcome.ok) return refuse(context, outcome)
   await releases.records()

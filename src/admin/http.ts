@@ -24,6 +24,8 @@ export interface AdminServer {
   readonly port: number
   /** No further connections; `done` when the open requests have been answered. */
   close(done: () => void): void
+  /** Cuts off the requests that are still open. */
+  destroy(): void
 }
 
 export interface AdminListen {
@@ -59,6 +61,9 @@ export async function serveAdmin(ports: AdminPorts, address: AdminListen): Promi
     close: done => {
       server.close(() => done())
       if ('closeIdleConnections' in server) server.closeIdleConnections()
+    },
+    destroy: () => {
+      if ('closeAllConnections' in server) server.closeAllConnections()
     },
   }
 }

@@ -87,9 +87,19 @@ interface Parts {
   readonly log: Log
 }
 
-async function listen({ plan, storage, engine, random, release, log }: Parts): Promise<Broker> {
+async function listen(parts: Parts): Promise<Broker> {
+  const connections = new Connections({ clock: systemClock, engine: parts.engine })
+  try {
+    return await bindPorts(parts, connections)
+  } catch (error) {
+    connections.destroy()
+    throw error
+  }
+}
+
+async function bindPorts(parts: Parts, connections: Connections): Promise<Broker> {
+  const { plan, storage, engine, random, release, log } = parts
   const endpoints: Endpoint[] = []
-  const connections = new Connections({ clock: systemClock, engine })
   const transport = netTransport({
     tls: plan.tls,
     onError: error => log.warn('a connection could not be accepted', { reason: error.message }),
@@ -115,10 +125,9 @@ async function listen({ plan, storage, engine, random, release, log }: Parts): P
     const { serveAdmin } = await import('../admin/http.ts')
     const address = { host: plan.host, port: plan.httpPort, tls: plan.tls }
     const adminPorts = makeAdminPorts({ plan, storage, random, broker })
-    admin = await serveAdmin(adminPorts, address).catch(error => {
-      connections.destroy()
-      throw explainPort(error, 'http', address)
-    })
+    admin = await serveAdmin(adminPorts, address).catch(error =>
+      Promise.reject(explainPort(error, 'http', address)),
+    )
     endpoints.push(
       endpoint('http', plan.tls === undefined ? 'http' : 'https', plan.host, admin.port),
     )

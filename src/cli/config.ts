@@ -17,7 +17,12 @@ export const config: Command = async ({ settings, origins, words, output }) => {
       return { key, value: settings[key], origin: kind === 'default' ? kind : name }
     })
   if (settings.json) {
-    for (const { key, value, origin } of rows) output.json({ key, value: value ?? null, origin })
+    for (const { key, value, origin } of rows)
+      output.json({
+        key,
+        value: typeof value === 'object' ? printValue(value) : (value ?? null),
+        origin,
+      })
     return 0
   }
   const columns = [

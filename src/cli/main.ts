@@ -4,6 +4,7 @@
  * module that is loaded when it is asked for, so that `serve` starts with little.
  */
 
+import * as module from 'node:module'
 import { readConfigFile } from './config-file.ts'
 import { CommandFailure, exitCodes, usageFailure } from './failure.ts'
 import {
@@ -62,6 +63,8 @@ function findCommand(word: string | undefined): CommandName {
   if (found !== undefined) return found
   throw usageFailure(`there is no command “${word}”.${suggest(word, commandNames)} See --help.`)
 }
+// Since Node 22.1 the compiled form of our modules is kept from one start to the next.
+;(module as { enableCompileCache?: () => void }).enableCompileCache?.()
 
 /** A closed pipe (`spillway queues | head`) is nobody's error. */
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {

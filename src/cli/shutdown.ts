@@ -68,6 +68,7 @@ async function closeAdmin({ admin }: Broker, clock: Clock): Promise<void> {
     isClosed = true
   })
   await until(clock, 1000, () => isClosed)
+  admin.destroy()
 }
 
 function leasedRecords({ engine }: Broker): number {
