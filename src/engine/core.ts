@@ -5,8 +5,8 @@
  * verb, and a burst of verbs costs one turn.
  */
 
-import { Heap } from '../base/heap.ts'
 import { AssertionFailed } from '../base/assert.ts'
+import { Heap } from '../base/heap.ts'
 import type { EngineOptions } from './engine.ts'
 import { EngineFailure } from './errors.ts'
 import type { Journal } from './journal/journal.ts'

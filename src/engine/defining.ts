@@ -2,8 +2,8 @@
 
 import { encodeUtf8 } from '../base/bytes.ts'
 import type { Core } from './core.ts'
-import { type Outcome, done, refused } from './errors.ts'
-import { type Definition, writeDefinition, writePositions, rangesOf } from './journal/effects.ts'
+import { done, type Outcome, refused } from './errors.ts'
+import { type Definition, rangesOf, writeDefinition, writePositions } from './journal/effects.ts'
 import { kinds } from './journal/format.ts'
 import { limits } from './limits.ts'
 import {
@@ -54,7 +54,10 @@ export class Defining {
     if (log === undefined) return refused('not-found', `there is no '${name}'`)
     const wrong = wrongLog(input)
     if (wrong !== undefined) return refused('invalid', wrong)
-    const queue = input.queue === undefined ? log.config.queue : { ...defaultQueue, ...log.config.queue, ...input.queue }
+    const queue =
+      input.queue === undefined
+        ? log.config.queue
+        : { ...defaultQueue, ...log.config.queue, ...input.queue }
     if ((queue === undefined) !== (log.queue === undefined)) {
       return refused('wrong-kind', `${name} cannot become another kind of log`)
     }
@@ -116,7 +119,8 @@ export class Defining {
     const { kind, name } = binding.target
     const target = kind === 'log' ? state.logs.get(name) : state.routes.get(name)
     if (target === undefined) return refused('not-found', `there is no ${kind} '${name}'`)
-    if (encodeUtf8(binding.key).length > limits.keyBytesMax) return refused('invalid', 'the key is too long')
+    if (encodeUtf8(binding.key).length > limits.keyBytesMax)
+      return refused('invalid', 'the key is too long')
     if (route.has(binding)) return done(undefined)
     if (route.bindings.size >= limits.bindingsMax) return refused('limit', 'too many bindings')
     this.#define({ do: 'bind', binding }, route.config.durable && target.config.durable)

@@ -6,8 +6,15 @@
 
 import { hashBytes } from '../base/hash.ts'
 import { Core } from './core.ts'
-import { Defining, endSubscribers, groupInfo, type LogInput, logInfo, routeInfo } from './defining.ts'
-import { type Outcome, done, refused } from './errors.ts'
+import {
+  Defining,
+  endSubscribers,
+  groupInfo,
+  type LogInput,
+  logInfo,
+  routeInfo,
+} from './defining.ts'
+import { done, type Outcome, refused } from './errors.ts'
 import { journalFileName } from './journal/format.ts'
 import { Journal } from './journal/journal.ts'
 import { type Recovery, recover } from './journal/recovery.ts'
@@ -97,7 +104,10 @@ export interface EngineDoor {
   log(name: string, options?: { touch?: boolean }): LogInfo | undefined
   route(name: string): RouteInfo | undefined
   group(log: string, group: string): GroupInfo | undefined
-  pending(target: LeaseTarget, options?: { holder?: string; from?: number; countMax?: number }): PendingInfo[]
+  pending(
+    target: LeaseTarget,
+    options?: { holder?: string; from?: number; countMax?: number },
+  ): PendingInfo[]
   logs(): string[]
   routes(): string[]
   groups(log: string): string[]
@@ -288,7 +298,10 @@ class Engine implements EngineDoor {
     return this.#verb(() => this.#defining.alter(name, config))
   }
 
-  dropLog(name: string, unless: { used?: boolean; filled?: boolean } = {}): Outcome<{ ready: number }> {
+  dropLog(
+    name: string,
+    unless: { used?: boolean; filled?: boolean } = {},
+  ): Outcome<{ ready: number }> {
     return this.#verb(() => this.#defining.dropLog(name, unless))
   }
 

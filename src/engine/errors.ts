@@ -14,7 +14,10 @@ export const engineErrors = {
   'too-large': { sentence: 'The record is larger than the limit.', retryable: false },
   invalid: { sentence: 'An argument is outside its bounds.', retryable: false },
   'not-leased': { sentence: 'That record is not leased by this holder.', retryable: false },
-  'disk-full': { sentence: 'The disk is full; records are refused until space returns.', retryable: true },
+  'disk-full': {
+    sentence: 'The disk is full; records are refused until space returns.',
+    retryable: true,
+  },
   overloaded: { sentence: 'Too many bytes wait for the disk.', retryable: true },
   limit: { sentence: 'A limit on the number of such things is reached.', retryable: false },
 } as const satisfies Record<string, { sentence: string; retryable: boolean }>

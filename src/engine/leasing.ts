@@ -6,7 +6,7 @@
 
 import type { Core } from './core.ts'
 import type { LeaseTarget } from './engine.ts'
-import { type Outcome, done, refused } from './errors.ts'
+import { done, type Outcome, refused } from './errors.ts'
 import { rangesOf, writePositions } from './journal/effects.ts'
 import { kinds } from './journal/format.ts'
 import { limits } from './limits.ts'
@@ -46,7 +46,12 @@ export class Leasing {
     if (subscriber.exclusive === true && others.length > 0) {
       return refused('exclusive', `${log.name} has subscribers already`)
     }
-    const subscribed: Subscribed = { subscriber, credit: subscriber.credit, paused: false, cancelled: false }
+    const subscribed: Subscribed = {
+      subscriber,
+      credit: subscriber.credit,
+      paused: false,
+      cancelled: false,
+    }
     const priority = subscriber.priority ?? 0
     const behind = others.findIndex(other => (other.subscriber.priority ?? 0) < priority)
     // A single-active queue keeps serving the one it serves.
@@ -158,7 +163,13 @@ export class Leasing {
       const ranges = rangesOf(positions)
       if (subscriber.settled === true) {
         // At most once: it must not come again, so it leaves only when that is on the disk.
-        writePositions(journal, kinds.settle, log.id, ranges, log.config.durable ? 'record' : 'lazy')
+        writePositions(
+          journal,
+          kinds.settle,
+          log.id,
+          ranges,
+          log.config.durable ? 'record' : 'lazy',
+        )
         continue
       }
       const leaseMs = subscriber.leaseMs ?? log.queue!.config.leaseMs
@@ -391,7 +402,10 @@ export class Leasing {
     this.#core.touch(log)
     if (settlement.kind === 'return') {
       const counted = settlement.counted !== false
-      writePositions(journal, kinds.return, log.id, ranges, 'lazy', { group: group.name, flag: !counted })
+      writePositions(journal, kinds.return, log.id, ranges, 'lazy', {
+        group: group.name,
+        flag: !counted,
+      })
       for (const position of positions) group.giveBack(position, counted)
     } else {
       writePositions(journal, kinds.settle, log.id, ranges, 'gated', { group: group.name })
@@ -430,7 +444,8 @@ export class Leasing {
       const to = { ...holder, deadline, now, attempts }
       if (group === undefined) log.queue!.extend(position, to)
       else group.extend(position, to)
-      if (log.index.has(position)) deliveries.push({ record: state.record(log, position), attempts })
+      if (log.index.has(position))
+        deliveries.push({ record: state.record(log, position), attempts })
     }
     this.#core.touch(log)
     return deliveries
@@ -503,7 +518,12 @@ export class Leasing {
       for (const lease of log.queue?.leases.values() ?? []) {
         if (lease.deadline === Infinity) orphans.push(lease.position)
       }
-      if (orphans.length > 0) this.#return(log, orphans.sort((left, right) => left - right), {})
+      if (orphans.length > 0)
+        this.#return(
+          log,
+          orphans.sort((left, right) => left - right),
+          {},
+        )
     }
   }
 }
@@ -546,7 +566,10 @@ function backoffMs(
 }
 
 /** For the door: the queue or the group that a target names. */
-export function leaseTargetOf(core: Core, target: LeaseTarget): Outcome<{ log: Log; group: Group | undefined }> {
+export function leaseTargetOf(
+  core: Core,
+  target: LeaseTarget,
+): Outcome<{ log: Log; group: Group | undefined }> {
   const log = core.state.logs.get(target.log)
   if (log === undefined) return refused('not-found', `there is no '${target.log}'`)
   if (target.group === undefined) {

@@ -8,7 +8,13 @@
 
 /** Plain data that a server wants kept with a definition; the engine never looks inside. */
 export type Labels = { readonly [name: string]: Json }
-export type Json = null | boolean | number | string | readonly Json[] | { readonly [k: string]: Json }
+export type Json =
+  | null
+  | boolean
+  | number
+  | string
+  | readonly Json[]
+  | { readonly [k: string]: Json }
 
 /** A record on its way in. Bytes are borrowed until the verb returns. */
 export interface RecordInput {
@@ -267,7 +273,12 @@ export type Settlement =
    * Given back. `counted: false` takes the attempt back too: it was never tried.
    * `to: 'tail'` puts it behind all others; the default is its original place.
    */
-  | { readonly kind: 'return'; readonly to?: 'place' | 'tail'; readonly delayMs?: number; readonly counted?: boolean }
+  | {
+      readonly kind: 'return'
+      readonly to?: 'place' | 'tail'
+      readonly delayMs?: number
+      readonly counted?: boolean
+    }
   /** Refused for good: a dead letter, or gone where there is no place for those. */
   | { readonly kind: 'reject' }
 

@@ -5,9 +5,15 @@
 
 import { encodeUtf8, noBytes } from '../base/bytes.ts'
 import type { Core } from './core.ts'
-import { type Outcome, done, refused } from './errors.ts'
+import { done, type Outcome, refused } from './errors.ts'
 import { rangesOf, writePositions } from './journal/effects.ts'
-import { type EntryRecord, kinds, recordFlags, recordHeaderBytes, targetBytes } from './journal/format.ts'
+import {
+  type EntryRecord,
+  kinds,
+  recordFlags,
+  recordHeaderBytes,
+  targetBytes,
+} from './journal/format.ts'
 import type { Location } from './journal/journal.ts'
 import { limits } from './limits.ts'
 import type { AttributeValue, Death, DeathReason, PublishOutcome, RecordInput } from './model.ts'
@@ -125,7 +131,8 @@ export class Storing {
     if (route === undefined) return undefined
     if (typeof keys === 'string') return this.#resolveKey(route, keys, attributes)
     const found = new Set<Log>()
-    for (const key of keys) for (const log of this.#resolveKey(route, key, attributes)) found.add(log)
+    for (const key of keys)
+      for (const log of this.#resolveKey(route, key, attributes)) found.add(log)
     return [...found]
   }
 
@@ -259,8 +266,7 @@ export class Storing {
     const extra = hasExtra ? encodeUtf8(JSON.stringify({ keys: moreKeys, deaths })) : noBytes
     const { envelope, body } = record
     const names = recordHeaderBytes + targets.length * targetBytes
-    const size =
-      names + route.length + key.length + group.length + dedupe.length + extra.length
+    const size = names + route.length + key.length + group.length + dedupe.length + extra.length
     const at = journal.entry(kinds.append, size + envelope.length + body.length)
     const { bytes, view } = journal
     let flags = hasExtra ? recordFlags.extra : 0
@@ -404,7 +410,12 @@ export class Storing {
     log.traffic.deadLettered++
     const key = letter.key === undefined ? record.key : encodeUtf8(letter.key)
     const { ttlMs: _ttl, dueAt: _due, time: _time, ...rest } = record
-    const next = { route: this.#nameBytes(letter.route), moreKeys: keys.slice(1), deaths, attempts: 0 }
+    const next = {
+      route: this.#nameBytes(letter.route),
+      moreKeys: keys.slice(1),
+      deaths,
+      attempts: 0,
+    }
     this.#deadDepth++
     try {
       this.#store(targets, { ...rest, key }, next)

@@ -10,8 +10,8 @@
 import type { Core } from './core.ts'
 import type { Defining } from './defining.ts'
 import {
-  EntryRecord,
   blockHeaderBytes,
+  EntryRecord,
   entryHeaderBytes,
   fileHeaderBytes,
   fileNumberOf,
@@ -24,7 +24,7 @@ import {
   snapshotFileName,
   targetBytes,
 } from './journal/format.ts'
-import { type HintRun, encodeHint } from './journal/hints.ts'
+import { encodeHint, type HintRun } from './journal/hints.ts'
 import type { Location } from './journal/journal.ts'
 import { hintRun } from './journal/recovery.ts'
 import { limits } from './limits.ts'
@@ -108,7 +108,10 @@ export class Upkeep {
     file.closed = true
     file.size = size
     const crc32 = ports.storage.crc32
-    this.#hints.push({ number, bytes: encodeHint(number, this.#hintRuns(number), formatVersion, crc32) })
+    this.#hints.push({
+      number,
+      bytes: encodeHint(number, this.#hintRuns(number), formatVersion, crc32),
+    })
     const dead: number[] = []
     for (const [other, { closed, liveRecords }] of state.use.files) {
       if (closed && liveRecords === 0) dead.push(other)
@@ -248,8 +251,10 @@ export class Upkeep {
   /** Before a clean end: a snapshot, when the next start would otherwise read a long tail. */
   finish(done: () => void): void {
     const { journal } = this.#core
-    const tail = journal.file === this.#snapshotFile ? journal.size - this.#snapshotSize : journal.size
-    if (journal.failure !== undefined || this.#noSpace || tail < limits.backlogBytesLow) return done()
+    const tail =
+      journal.file === this.#snapshotFile ? journal.size - this.#snapshotSize : journal.size
+    if (journal.failure !== undefined || this.#noSpace || tail < limits.backlogBytesLow)
+      return done()
     journal.roll()
     journal.flush(true)
     this.#afterSave = done

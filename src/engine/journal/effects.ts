@@ -24,13 +24,23 @@ import { entryHeaderBytes, kinds } from './format.ts'
 import type { Journal, Urgency } from './journal.ts'
 
 export type Definition =
-  | { readonly do: 'create-log'; readonly id: number; readonly name: string; readonly config: LogConfig }
+  | {
+      readonly do: 'create-log'
+      readonly id: number
+      readonly name: string
+      readonly config: LogConfig
+    }
   | { readonly do: 'alter-log'; readonly name: string; readonly config: LogConfig }
   | { readonly do: 'drop-log'; readonly name: string }
   | { readonly do: 'create-route'; readonly name: string; readonly config: RouteConfig }
   | { readonly do: 'drop-route'; readonly name: string }
   | { readonly do: 'bind' | 'unbind'; readonly binding: Binding }
-  | { readonly do: 'create-group'; readonly log: string; readonly name: string; readonly cursor: number }
+  | {
+      readonly do: 'create-group'
+      readonly log: string
+      readonly name: string
+      readonly cursor: number
+    }
   | { readonly do: 'drop-group'; readonly log: string; readonly name: string }
 
 /** One entry, decoded. Ranges are flat: start, count, start, count, … */
@@ -162,4 +172,3 @@ function readPositions(kind: number, bytes: Uint8Array): PositionsEffect {
     ranges,
   }
 }
-

@@ -22,8 +22,8 @@
  * where they are written, in `effects.ts`. This file knows bytes only; it holds no state.
  */
 
-import { decodeUtf8, noBytes } from '../../base/bytes.ts'
 import { assert } from '../../base/assert.ts'
+import { decodeUtf8, noBytes } from '../../base/bytes.ts'
 import type { Death, StoredRecord } from '../model.ts'
 
 export const formatVersion = 1
@@ -63,12 +63,20 @@ export function snapshotFileName(number: number): string {
 }
 
 /** The number in a name of the given ending, or undefined when it is something else. */
-export function fileNumberOf(name: string, ending: 'journal' | 'hint' | 'snapshot'): number | undefined {
+export function fileNumberOf(
+  name: string,
+  ending: 'journal' | 'hint' | 'snapshot',
+): number | undefined {
   const match = /^(\d{10})\.([a-z]+)$/.exec(name)
   return match !== null && match[2] === ending ? Number(match[1]) : undefined
 }
 
-export function writeFileHeader(bytes: Uint8Array, view: DataView, at: number, number: number): void {
+export function writeFileHeader(
+  bytes: Uint8Array,
+  view: DataView,
+  at: number,
+  number: number,
+): void {
   bytes.set(fileMagic, at)
   view.setUint32(at + 8, formatVersion, true)
   view.setUint32(at + 12, number, true)

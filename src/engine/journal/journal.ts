@@ -186,7 +186,8 @@ export class Journal {
       if (urgency !== 'prompt') this.gate = this.sequence
       if (urgency === 'record') this.recordGate = this.sequence
     }
-    if (this.#batchDepth === 0 && this.#slab.used - this.#blockStart >= limits.blockBytes) this.#seal()
+    if (this.#batchDepth === 0 && this.#slab.used - this.#blockStart >= limits.blockBytes)
+      this.#seal()
   }
 
   /** Location of the entry that `entry` has just reserved. */

@@ -10,10 +10,11 @@
 
 import { EngineFailure } from '../errors.ts'
 import type { Storage } from '../ports.ts'
-import { Restoring, openSnapshot } from '../state/snapshot.ts'
+import { openSnapshot, Restoring } from '../state/snapshot.ts'
 import type { State } from '../state/state.ts'
 import { readEffect } from './effects.ts'
 import {
+  type BlockHeader,
   blockHeaderBytes,
   checkFileHeader,
   EntryRecord,
@@ -26,7 +27,6 @@ import {
   kinds,
   readBlockHeader,
   snapshotFileName,
-  type BlockHeader,
 } from './format.ts'
 import { decodeHint, type HintRun } from './hints.ts'
 import type { JournalStart, Location } from './journal.ts'
@@ -56,14 +56,22 @@ export function recover(storage: Storage, state: State): Recovery {
     }
   } else {
     sequence = snapshot.sequence
-    restore(storage, state, snapshot.payload, journals.filter(number => number < firstNumber))
+    restore(
+      storage,
+      state,
+      snapshot.payload,
+      journals.filter(number => number < firstNumber),
+    )
   }
   const tail = journals.filter(number => number >= firstNumber)
   const replay = new Replay(storage, state, sequence)
   return replay.run(tail, firstNumber)
 }
 
-export function numbersOf(names: readonly string[], ending: 'journal' | 'hint' | 'snapshot'): number[] {
+export function numbersOf(
+  names: readonly string[],
+  ending: 'journal' | 'hint' | 'snapshot',
+): number[] {
   const numbers: number[] = []
   for (const name of names) {
     const number = fileNumberOf(name, ending)
@@ -106,7 +114,12 @@ function newestSnapshot(storage: Storage, names: readonly string[]) {
   return undefined
 }
 
-function restore(storage: Storage, state: State, payload: Uint8Array, files: readonly number[]): void {
+function restore(
+  storage: Storage,
+  state: State,
+  payload: Uint8Array,
+  files: readonly number[],
+): void {
   const restoring = new Restoring(payload, state)
   const names = new Set(storage.list())
   for (const number of files) {
@@ -147,7 +160,8 @@ function scanForHint(storage: Storage, number: number, restoring: Restoring): Hi
       }
     })
   })
-  if (problem !== undefined) damaged(`${journalFileName(number)} at byte ${problem.at}: ${problem.what}`)
+  if (problem !== undefined)
+    damaged(`${journalFileName(number)} at byte ${problem.at}: ${problem.what}`)
   return [...rows].map(([log, list]) => hintRun(log, list))
 }
 
@@ -188,7 +202,8 @@ export function forEachBlock(
     if (header === undefined) return { at, what: 'there is no block header' }
     const end = at + header.length
     if (end > bytes.length) return { at, what: 'the block is longer than the file' }
-    if (crc32(bytes.subarray(at + 8, end)) !== header.crc) return { at, what: 'the checksum is wrong' }
+    if (crc32(bytes.subarray(at + 8, end)) !== header.crc)
+      return { at, what: 'the checksum is wrong' }
     visit(header, at + blockHeaderBytes, end)
     at = end
   }
@@ -205,7 +220,10 @@ export function forEachEntry(
   for (let at = start; at < end; ) {
     const length = view.getUint32(at + 4, true)
     if (length < entryHeaderBytes || at + length > end) {
-      throw new EngineFailure('SPILLWAY_E_DAMAGED', `an entry at byte ${at} has an impossible length`)
+      throw new EngineFailure(
+        'SPILLWAY_E_DAMAGED',
+        `an entry at byte ${at} has an impossible length`,
+      )
     }
     visit(at, length)
     at += length
@@ -231,7 +249,8 @@ class Replay {
     let size = 0
     const replayed: number[] = []
     for (const [index, number] of files.entries()) {
-      if (number !== firstNumber + index) damaged(`${journalFileName(firstNumber + index)} is missing`)
+      if (number !== firstNumber + index)
+        damaged(`${journalFileName(firstNumber + index)} is missing`)
       file = number
       const bytes = readWhole(this.#storage, journalFileName(number))
       const problem = this.#replayFile(number, bytes)

@@ -49,7 +49,8 @@ export function verifyFolder(
     bytesRead += bytes.length
     if (problem !== undefined) {
       const sentence = `${journalFileName(number)} at byte ${problem.at}: ${problem.what}`
-      if (index === journals.length - 1) notes.push(`${sentence} (an unfinished last write is cut at the next start)`)
+      if (index === journals.length - 1)
+        notes.push(`${sentence} (an unfinished last write is cut at the next start)`)
       else problems.push(sentence)
     }
     progress(index + 1, journals.length)

@@ -46,7 +46,8 @@ export class Group {
 
   hold(pending: Pending): void {
     this.pending.set(pending.position, pending)
-    if (pending.deadline !== Infinity) this.deadlines.push(pending.deadline, pending.position, pending.position)
+    if (pending.deadline !== Infinity)
+      this.deadlines.push(pending.deadline, pending.position, pending.position)
   }
 
   /** Earliest end of a lease; Infinity: none ends. */
@@ -72,7 +73,10 @@ export class Group {
     this.returned.add(position)
   }
 
-  extend(position: number, change: { holder?: string; deadline: number; now: number; attempts: number }): void {
+  extend(
+    position: number,
+    change: { holder?: string; deadline: number; now: number; attempts: number },
+  ): void {
     const pending = this.pending.get(position)
     assert(pending !== undefined, 'I6: only a pending record is extended')
     if (change.holder !== undefined) {

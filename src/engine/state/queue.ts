@@ -76,7 +76,12 @@ export class Queue {
   /** A new record. `dueAt` undefined: ready at once. */
   add(
     position: number,
-    options: { priority: number; dueAt: number | undefined; group: string | undefined; attempts: number },
+    options: {
+      priority: number
+      dueAt: number | undefined
+      group: string | undefined
+      attempts: number
+    },
   ): void {
     const level = Math.min(options.priority, this.config.levels - 1)
     const lane = this.config.ordering === 'group' ? this.#laneFor(options.group) : undefined
@@ -183,7 +188,10 @@ export class Queue {
   }
 
   /** More time, another holder, or both. */
-  extend(position: number, change: { holder?: string; deadline: number; now: number; attempts: number }): void {
+  extend(
+    position: number,
+    change: { holder?: string; deadline: number; now: number; attempts: number },
+  ): void {
     const lease = this.leases.get(position)
     assert(lease !== undefined, 'I6: only a leased record is extended')
     if (change.holder !== undefined) {
@@ -320,7 +328,8 @@ export class Queue {
   #hold(lease: Lease): void {
     assert(!this.leases.has(lease.position), 'I6: a lease has one holder')
     this.leases.set(lease.position, lease)
-    if (lease.deadline !== Infinity) this.deadlines.push(lease.deadline, lease.position, lease.position)
+    if (lease.deadline !== Infinity)
+      this.deadlines.push(lease.deadline, lease.position, lease.position)
     if (lease.lane === undefined) return
     this.lanes.set(lease.lane.name, lease.lane)
     lease.lane.leased++

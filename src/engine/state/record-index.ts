@@ -200,7 +200,8 @@ export class RecordIndex {
       return cached
     }
     const chunk = this.#chunks[this.#chunkIndexOf(position)]
-    if (chunk === undefined || position < chunk.first || position > lastPosition(chunk)) return undefined
+    if (chunk === undefined || position < chunk.first || position > lastPosition(chunk))
+      return undefined
     this.#cached = chunk
     return chunk
   }

@@ -71,7 +71,11 @@ export class Route {
   }
 
   /** Calls back for each binding that matches; the same target may come several times. */
-  match(key: string, attributes: (() => Attributes) | undefined, visit: (binding: Binding) => void): void {
+  match(
+    key: string,
+    attributes: (() => Attributes) | undefined,
+    visit: (binding: Binding) => void,
+  ): void {
     switch (this.config.kind) {
       case 'direct':
         for (const binding of this.#byKey.get(key) ?? []) visit(binding)
@@ -160,7 +164,11 @@ function prune(node: WordNode, binding: Binding, words: readonly string[], at: n
  * Walks all branches that fit, word by word. `#` may stand for any number of words, so a node can be
  * reached in many ways; it counts once, which keeps hostile patterns at tree size times key length.
  */
-function matchWords(root: WordNode, words: readonly string[], visit: (binding: Binding) => void): void {
+function matchWords(
+  root: WordNode,
+  words: readonly string[],
+  visit: (binding: Binding) => void,
+): void {
   let reached = expand(new Set([root]))
   for (const word of words) {
     const next = new Set<WordNode>()

@@ -101,7 +101,8 @@ export function openSnapshot(
     if (bytes[index] !== magic.charCodeAt(index)) return undefined
   }
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
-  if (view.getUint32(8, true) !== formatVersion || view.getUint32(12, true) !== number) return undefined
+  if (view.getUint32(8, true) !== formatVersion || view.getUint32(12, true) !== number)
+    return undefined
   const payload = bytes.subarray(headerBytes)
   if (view.getUint32(28, true) !== payload.length) return undefined
   if (view.getUint32(24, true) !== crc32(payload)) return undefined

@@ -111,7 +111,10 @@ export class State {
 
   recordAt(log: Log, position: number, bytes: Uint8Array): EntryRecord {
     const target = targetIndexOf(bytes, log.id, position)
-    assert(target >= 0, `the entry of ${log.name} at ${position} is another one: the journal is damaged`)
+    assert(
+      target >= 0,
+      `the entry of ${log.name} at ${position} is another one: the journal is damaged`,
+    )
     return new EntryRecord(bytes, target)
   }
 
@@ -193,7 +196,8 @@ export class State {
 
   #dropTarget(target: Binding['target']): void {
     const key = targetKey(target)
-    for (const binding of this.boundTo.get(key) ?? []) this.routes.get(binding.route)?.remove(binding)
+    for (const binding of this.boundTo.get(key) ?? [])
+      this.routes.get(binding.route)?.remove(binding)
     this.boundTo.delete(key)
   }
 
@@ -244,7 +248,12 @@ export class State {
     }
   }
 
-  #replayPosition(effect: PositionsEffect, log: Log, group: Group | undefined, position: number): void {
+  #replayPosition(
+    effect: PositionsEffect,
+    log: Log,
+    group: Group | undefined,
+    position: number,
+  ): void {
     const holder = effect.holder === '' ? {} : { holder: effect.holder }
     switch (effect.kind) {
       case kinds.lease:

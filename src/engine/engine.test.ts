@@ -1,0 +1,447 @@
+/** The engine through its door, on a simulated machine. */
+
+import assert from 'node:assert/strict'
+import { describe, it } from 'node:test'
+import { decodeUtf8, encodeUtf8, noBytes } from '../base/bytes.ts'
+import { type SimulatedWorld, simulatedWorld } from '../testing/testing.ts'
+import type { LogInput } from './defining.ts'
+import { type EngineDoor, openEngine } from './engine.ts'
+import type { Delivery, RecordInput, Subscriber } from './model.ts'
+
+function text(body: string, rest: Partial<RecordInput> = {}): RecordInput {
+  return { format: 0, envelope: noBytes, body: encodeUtf8(body), ...rest }
+}
+
+function open(queues: Record<string, LogInput> = {}): {
+  world: SimulatedWorld
+  engine: EngineDoor
+} {
+  const world = simulatedWorld(7)
+  const engine = openEngine(world)
+  for (const [name, config] of Object.entries(queues)) {
+    assert.equal(engine.createLog(name, config).ok, true)
+  }
+  world.clock.runUntilIdle(1)
+  return { world, engine }
+}
+
+function bodies(deliveries: readonly Delivery[]): string[] {
+  return deliveries.map(({ record }) => decodeUtf8(record.body))
+}
+
+function lease(engine: EngineDoor, log: string, countMax = 100, holder = 'h'): Delivery[] {
+  const outcome = engine.lease({ log }, { holder, countMax })
+  assert.ok(outcome.ok)
+  return outcome.value
+}
+
+function peeked(engine: EngineDoor, log: string): string[] {
+  const outcome = engine.peek(log, { countMax: 1000 })
+  assert.ok(outcome.ok)
+  return outcome.value.map(record => decodeUtf8(record.body))
+}
+
+function subscriber(rest: Partial<Subscriber> & { got: string[] }): Subscriber {
+  const { got, ...overrides } = rest
+  return {
+    holder: 'h',
+    credit: Infinity,
+    deliver: ({ record }) => got.push(decodeUtf8(record.body)),
+    ended: reason => got.push(reason),
+    ...overrides,
+  }
+}
+
+/** Closes cleanly and opens again: what a restart leaves. */
+function restart(world: SimulatedWorld, engine: EngineDoor): EngineDoor {
+  let closed = false
+  engine.close(() => {
+    closed = true
+  })
+  world.clock.runUntilIdle(100)
+  assert.ok(closed)
+  return openEngine(world)
+}
+
+describe('a queue', () => {
+  it('hands records out in order, once each, and forgets what is done', () => {
+    const { engine } = open({ q: { queue: {} } })
+    for (const body of ['a', 'b', 'c']) assert.equal(engine.publish('', 'q', text(body)).routed, 1)
+    const got = lease(engine, 'q')
+    assert.deepEqual(bodies(got), ['a', 'b', 'c'])
+    assert.deepEqual(lease(engine, 'q'), [])
+    assert.ok(engine.settle({ log: 'q' }, 'h', [0, 1, 2], { kind: 'done' }).ok)
+    assert.equal(engine.log('q')?.count, 0)
+    assert.equal(engine.settle({ log: 'q' }, 'h', [1], { kind: 'done' }).ok, false)
+  })
+
+  it('puts returned records back to their places and counts the attempts', () => {
+    const { engine } = open({ q: { queue: {} } })
+    for (const body of ['a', 'b', 'c']) engine.publish('', 'q', text(body))
+    lease(engine, 'q', 2)
+    engine.settle({ log: 'q' }, 'h', [1, 0], { kind: 'return' })
+    const again = lease(engine, 'q')
+    assert.deepEqual(bodies(again), ['a', 'b', 'c'])
+    assert.deepEqual(
+      again.map(({ attempts }) => attempts),
+      [2, 2, 1],
+    )
+  })
+
+  it('puts records to the tail when asked', () => {
+    const { engine } = open({ q: { queue: {} } })
+    for (const body of ['a', 'b', 'c']) engine.publish('', 'q', text(body))
+    lease(engine, 'q', 1)
+    engine.settle({ log: 'q' }, 'h', [0], { kind: 'return', to: 'tail' })
+    const got = lease(engine, 'q')
+    assert.deepEqual(bodies(got), ['b', 'c', 'a'])
+    assert.equal(got[2]?.attempts, 2)
+  })
+
+  it('serves higher levels first', () => {
+    const { engine } = open({ q: { queue: { levels: 10 } } })
+    engine.publish('', 'q', text('low', { priority: 1 }))
+    engine.publish('', 'q', text('high', { priority: 99 }))
+    engine.publish('', 'q', text('none'))
+    assert.deepEqual(bodies(lease(engine, 'q')), ['high', 'low', 'none'])
+  })
+
+  it('holds delayed records back until they are due', () => {
+    const { world, engine } = open({ q: { queue: {} } })
+    engine.publish('', 'q', text('later', { dueAt: world.clock.now() + 500 }))
+    engine.publish('', 'q', text('now'))
+    assert.deepEqual(bodies(lease(engine, 'q')), ['now'])
+    assert.equal(engine.log('q')?.delayed, 1)
+    world.clock.advance(499)
+    assert.deepEqual(lease(engine, 'q'), [])
+    world.clock.advance(2)
+    assert.deepEqual(bodies(lease(engine, 'q')), ['later'])
+  })
+
+  it('takes back a lease that has run out', () => {
+    const { world, engine } = open({ q: { queue: { leaseMs: 1000 } } })
+    engine.publish('', 'q', text('a'))
+    lease(engine, 'q')
+    world.clock.advance(1001)
+    const again = lease(engine, 'q')
+    assert.equal(again[0]?.attempts, 2)
+    assert.equal(engine.settle({ log: 'q' }, 'other', [0], { kind: 'done' }).ok, false)
+  })
+
+  it('buries expired records where dead letters go, with the reason', () => {
+    const { world, engine } = open({
+      q: { queue: { ttlMs: 100, deadLetter: { route: '', key: 'dead' } } },
+      dead: { queue: {} },
+    })
+    engine.publish('', 'q', text('a', { key: encodeUtf8('q') }))
+    world.clock.advance(150)
+    assert.equal(engine.log('q')?.count, 0)
+    const [letter] = lease(engine, 'dead')
+    assert.equal(letter?.record.deaths[0]?.reason, 'expired')
+    assert.equal(letter?.record.deaths[0]?.queue, 'q')
+    assert.deepEqual(letter?.record.deaths[0]?.keys, ['q'])
+  })
+
+  it('counts the same death again and drops what goes in circles by itself', () => {
+    const { world, engine } = open({
+      q: { queue: { ttlMs: 10, deadLetter: { route: '', key: 'q' } } },
+    })
+    engine.publish('', 'q', text('a'))
+    world.clock.advance(100)
+    assert.equal(engine.log('q')?.count, 0)
+    engine.alter('q', { queue: { ttlMs: undefined } })
+    engine.publish('', 'q', text('b'))
+    for (let round = 1; round <= 3; round++) {
+      const [one] = lease(engine, 'q')
+      assert.equal(one?.record.deaths[0]?.count ?? 0, round - 1)
+      engine.settle({ log: 'q' }, 'h', [one!.record.position], { kind: 'reject' })
+    }
+  })
+
+  it('makes a dead letter of a record that was handed out too often', () => {
+    const { engine } = open({
+      q: { queue: { attemptsMax: 2, deadLetter: { route: '', key: 'dead' } } },
+      dead: { queue: {} },
+    })
+    engine.publish('', 'q', text('a'))
+    for (let attempt = 0; attempt < 2; attempt++) {
+      lease(engine, 'q')
+      engine.settle({ log: 'q' }, 'h', [0], { kind: 'return' })
+    }
+    assert.equal(engine.log('q')?.count, 0)
+    assert.equal(lease(engine, 'dead')[0]?.record.deaths[0]?.reason, 'attempts')
+  })
+
+  it('keeps to its length limit in each of the three ways', () => {
+    const limited = { countMax: 2, deadLetter: { route: '', key: 'dead' } }
+    const { engine } = open({
+      head: { queue: { ...limited } },
+      reject: { queue: { ...limited, overflow: 'reject' } },
+      letter: { queue: { ...limited, overflow: 'reject-dead-letter' } },
+      dead: { queue: {} },
+    })
+    for (const body of ['a', 'b', 'c']) {
+      const rejected = body === 'c' ? 1 : 0
+      assert.equal(engine.publish('', 'head', text(body)).rejected, 0)
+      assert.equal(engine.publish('', 'reject', text(body)).rejected, rejected)
+      assert.equal(engine.publish('', 'letter', text(body)).rejected, rejected)
+    }
+    assert.deepEqual(peeked(engine, 'head'), ['b', 'c'])
+    assert.deepEqual(peeked(engine, 'reject'), ['a', 'b'])
+    assert.deepEqual(peeked(engine, 'letter'), ['a', 'b'])
+    assert.deepEqual(peeked(engine, 'dead'), ['a', 'c'])
+  })
+
+  it('takes an id once within its window, even when the first one is gone and after a restart', () => {
+    const { world, engine } = open({ q: { queue: {}, dedupeWindowMs: 1000 } })
+    engine.publish('', 'q', text('a', { dedupeId: '1' }))
+    engine.settle(
+      { log: 'q' },
+      'h',
+      lease(engine, 'q').map(({ record }) => record.position),
+      { kind: 'done' },
+    )
+    const again = restart(world, engine)
+    assert.equal(again.publish('', 'q', text('b', { dedupeId: '1' })).routed, 1)
+    assert.equal(again.log('q')?.count, 0)
+    world.clock.advance(1001)
+    again.publish('', 'q', text('c', { dedupeId: '1' }))
+    assert.deepEqual(peeked(again, 'q'), ['c'])
+  })
+
+  it('leases one group at a time, each in order', () => {
+    const { engine } = open({ q: { queue: { ordering: 'group' } } })
+    for (const body of ['x1', 'y1', 'x2', 'y2']) {
+      engine.publish('', 'q', text(body, { group: body.slice(0, 1) }))
+    }
+    assert.deepEqual(bodies(lease(engine, 'q', 1, 'one')), ['x1'])
+    assert.deepEqual(bodies(lease(engine, 'q', 10, 'two')), ['y1', 'y2'])
+    assert.deepEqual(lease(engine, 'q', 10, 'three'), [])
+    engine.settle({ log: 'q' }, 'one', [0], { kind: 'done' })
+    assert.deepEqual(bodies(lease(engine, 'q', 10, 'three')), ['x2'])
+    engine.settle({ log: 'q' }, 'two', [1], { kind: 'return' })
+    assert.deepEqual(lease(engine, 'q', 10, 'four'), [])
+    engine.settle({ log: 'q' }, 'two', [3], { kind: 'return' })
+    assert.deepEqual(bodies(lease(engine, 'q', 10, 'four')), ['y1', 'y2'])
+  })
+
+  it('delays a returned record longer each time', () => {
+    const { world, engine } = open({
+      q: { queue: { retry: { minMs: 100, maxMs: 300, factor: 2 } } },
+    })
+    engine.publish('', 'q', text('a'))
+    for (const delay of [100, 200, 300, 300]) {
+      assert.equal(lease(engine, 'q').length, 1)
+      engine.settle({ log: 'q' }, 'h', [0], { kind: 'return' })
+      world.clock.advance(delay - 1)
+      assert.equal(lease(engine, 'q').length, 0)
+      world.clock.advance(2)
+    }
+  })
+})
+
+describe('subscribers', () => {
+  it('are served in turn, higher priorities first, within their credit', () => {
+    const { world, engine } = open({ q: { queue: {} } })
+    const first: string[] = []
+    const second: string[] = []
+    const top: string[] = []
+    engine.subscribe('q', subscriber({ holder: '1', got: first }))
+    engine.subscribe('q', subscriber({ holder: '2', got: second }))
+    engine.subscribe('q', subscriber({ holder: '3', got: top, credit: 1, priority: 5 }))
+    for (const body of ['a', 'b', 'c', 'd', 'e']) engine.publish('', 'q', text(body))
+    world.clock.runSoon()
+    assert.deepEqual(top, ['a'])
+    assert.deepEqual(
+      [first, second],
+      [
+        ['b', 'd'],
+        ['c', 'e'],
+      ],
+    )
+  })
+
+  it('get nothing while paused or without credit', () => {
+    const { world, engine } = open({ q: { queue: {} } })
+    const got: string[] = []
+    const outcome = engine.subscribe('q', subscriber({ got, credit: 1 }))
+    assert.ok(outcome.ok)
+    for (const body of ['a', 'b', 'c']) engine.publish('', 'q', text(body))
+    world.clock.runSoon()
+    assert.deepEqual(got, ['a'])
+    outcome.value.pause()
+    outcome.value.grant(2)
+    world.clock.runSoon()
+    assert.deepEqual(got, ['a'])
+    outcome.value.resume()
+    world.clock.runSoon()
+    assert.deepEqual(got, ['a', 'b', 'c'])
+  })
+
+  it('take over from the single active one when it leaves', () => {
+    const { world, engine } = open({ q: { queue: { singleActive: true } } })
+    const first: string[] = []
+    const second: string[] = []
+    const one = engine.subscribe('q', subscriber({ holder: '1', got: first }))
+    const two = engine.subscribe('q', subscriber({ holder: '2', got: second }))
+    assert.ok(one.ok && two.ok)
+    engine.publish('', 'q', text('a'))
+    world.clock.runSoon()
+    assert.deepEqual([one.value.active, two.value.active], [true, false])
+    one.value.cancel()
+    engine.publish('', 'q', text('b'))
+    world.clock.runSoon()
+    assert.deepEqual([first, second], [['a'], ['b']])
+  })
+
+  it('are told when their queue is dropped', () => {
+    const { engine } = open({ q: { queue: {} } })
+    const got: string[] = []
+    engine.subscribe('q', subscriber({ got }))
+    assert.equal(engine.dropLog('q', { used: true }).ok, false)
+    engine.dropLog('q')
+    assert.deepEqual(got, ['dropped'])
+  })
+})
+
+describe('routes', () => {
+  it('match patterns by words', () => {
+    const { engine } = open({ all: {}, one: {}, exact: {} })
+    engine.createRoute('r', { kind: 'pattern' })
+    const bind = (log: string, key: string) =>
+      engine.bind({ route: 'r', target: { kind: 'log', name: log }, key })
+    bind('all', '#')
+    bind('one', 'a.*')
+    bind('exact', 'a.#.z')
+    const routed = (key: string) => engine.publish('r', key, text('x')).routed
+    assert.deepEqual(['', 'a', 'a.b', 'a.z', 'a.b.c.z'].map(routed), [1, 1, 2, 3, 2])
+  })
+
+  it('lead on to other routes, once to each queue, and to the alternate when nothing matches', () => {
+    const { engine } = open({ q: {}, spare: {} })
+    engine.createRoute('rest', { kind: 'fan-out' })
+    engine.createRoute('in', { kind: 'direct', alternate: 'rest' })
+    engine.createRoute('mid', { kind: 'fan-out' })
+    engine.bind({ route: 'rest', target: { kind: 'log', name: 'spare' }, key: '' })
+    engine.bind({ route: 'in', target: { kind: 'route', name: 'mid' }, key: 'k' })
+    engine.bind({ route: 'in', target: { kind: 'log', name: 'q' }, key: 'k' })
+    engine.bind({ route: 'mid', target: { kind: 'log', name: 'q' }, key: '' })
+    engine.bind({ route: 'mid', target: { kind: 'route', name: 'in' }, key: '' })
+    assert.equal(engine.publish('in', 'k', text('a')).routed, 1)
+    assert.equal(engine.publish('in', 'other', text('b')).routed, 1)
+    assert.equal(engine.log('spare')?.count, 1)
+    assert.equal(engine.publish('nowhere', 'k', text('c')).error, 'not-found')
+  })
+
+  it('compare attributes, all or any of them', () => {
+    const { engine } = open({ all: {}, any: {} })
+    engine.createRoute('h', { kind: 'attributes' })
+    const match = { a: 1, b: 'x' }
+    engine.bind({
+      route: 'h',
+      target: { kind: 'log', name: 'all' },
+      key: '',
+      attributes: { mode: 'all', match },
+    })
+    engine.bind({
+      route: 'h',
+      target: { kind: 'log', name: 'any' },
+      key: '',
+      attributes: { mode: 'any', match },
+    })
+    const routed = (entries: [string, string | bigint][]) =>
+      engine.publish('h', '', text('x'), () => new Map(entries)).routed
+    assert.equal(
+      routed([
+        ['a', 1n],
+        ['b', 'x'],
+      ]),
+      2,
+    )
+    assert.equal(routed([['a', 1n]]), 1)
+    assert.equal(routed([['a', 2n]]), 0)
+  })
+})
+
+describe('a group', () => {
+  it('reads each record once, keeps what is pending, and lets another claim it', () => {
+    const { world, engine } = open({ log: {} })
+    for (const body of ['a', 'b', 'c']) engine.append('log', [text(body)])
+    assert.ok(engine.createGroup('log', 'g', 'first').ok)
+    const target = { log: 'log', group: 'g' }
+    const got = engine.lease(target, { holder: 'one', countMax: 2 })
+    assert.ok(got.ok)
+    assert.deepEqual(bodies(got.value), ['a', 'b'])
+    engine.settle(target, 'one', [0], { kind: 'done' })
+    world.clock.advance(60)
+    const claimed = engine.extend(target, [1], { holder: 'two', counted: true, idleMinMs: 50 })
+    assert.ok(claimed.ok)
+    assert.equal(claimed.value[0]?.attempts, 2)
+    assert.deepEqual(
+      engine.pending(target).map(({ position, holder }) => [position, holder]),
+      [[1, 'two']],
+    )
+    const again = restart(world, engine)
+    assert.deepEqual(
+      again.pending(target).map(({ holder }) => holder),
+      ['two'],
+    )
+    assert.equal(again.group('log', 'g')?.cursor, 2)
+  })
+})
+
+describe('the journal', () => {
+  it('gives the same state after a clean restart, small or large', () => {
+    const { world, engine } = open({
+      q: { queue: { levels: 3 } },
+      log: { retention: { ageMs: undefined, bytes: undefined, count: 10 } },
+    })
+    for (let index = 0; index < 300; index++) {
+      engine.publish('', 'q', text(`${index}`.repeat(50), { priority: index % 3 }))
+      engine.append('log', [text('x')])
+      if (index % 7 === 0) lease(engine, 'q', 1)
+    }
+    world.clock.runUntilIdle(100)
+    assert.equal(engine.log('log')?.count, 10)
+    for (const { position } of engine.pending({ log: 'q' })) {
+      engine.settle({ log: 'q' }, 'h', [position], { kind: 'done' })
+    }
+    world.clock.runUntilIdle(100)
+    const before = engine.fingerprint()
+    const again = restart(world, engine)
+    assert.equal(again.fingerprint(), before)
+  })
+
+  it('releases nothing before it is on the disk, and keeps everything that was released', () => {
+    const { world, engine } = open({ q: { queue: {} } })
+    engine.publish('', 'q', text('kept'))
+    world.clock.runUntilIdle(10)
+    assert.ok(engine.released >= engine.gate)
+    engine.publish('', 'q', text('lost'))
+    assert.ok(engine.released < engine.gate)
+    world.crash()
+    const again = openEngine(world)
+    assert.equal(peeked(again, 'q')[0], 'kept')
+  })
+
+  it('deletes files that nobody needs and copies survivors out of nearly dead ones', () => {
+    const world = simulatedWorld(3)
+    const engine = openEngine(world, { fileBytes: 64 * 1024, cacheBytes: 256 * 1024 })
+    engine.createLog('q', { queue: {} })
+    engine.createLog('keep', { queue: {} })
+    for (let index = 0; index < 2000; index++) {
+      engine.publish('', 'q', text('x'.repeat(1000)))
+      if (index % 200 === 0) engine.publish('', 'keep', text(`keep ${index}`))
+      const [one] = lease(engine, 'q', 1)
+      engine.settle({ log: 'q' }, 'h', [one!.record.position], { kind: 'done' })
+      if (index % 10 === 0) world.clock.runUntilIdle(100)
+    }
+    world.clock.runUntilIdle(1000)
+    assert.ok(engine.stats().files <= 4, `${engine.stats().files} files are left`)
+    const before = engine.fingerprint()
+    const again = restart(world, engine)
+    assert.equal(again.fingerprint(), before)
+    assert.equal(peeked(again, 'keep').length, 10)
+    assert.equal(peeked(again, 'keep')[3], 'keep 600')
+  })
+})
