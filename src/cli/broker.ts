@@ -113,9 +113,9 @@ async function bindPorts(parts: Parts, connections: Connections): Promise<Broker
       ...(plan.insecure ? { loopbackUsers: [] } : {}),
     })
     const address = { host: plan.host, port: plan.amqpPort }
-    const { port } = await connections
-      .listen({ server, transport, address })
-      .catch(error => Promise.reject(explainPort(error, 'amqp', address)))
+    const { port } = await connections.listen({ server, transport, address }).catch(error => {
+      throw explainPort(error, 'amqp', address)
+    })
     endpoints.push(endpoint('amqp', plan.tls === undefined ? 'amqp' : 'amqps', plan.host, port))
   }
   let admin: AdminServer | undefined
@@ -125,12 +125,12 @@ async function bindPorts(parts: Parts, connections: Connections): Promise<Broker
     const { serveAdmin } = await import('../admin/http.ts')
     const address = { host: plan.host, port: plan.httpPort, tls: plan.tls }
     const adminPorts = makeAdminPorts({ plan, storage, random, broker })
-    admin = await serveAdmin(adminPorts, address).catch(error =>
-      Promise.reject(explainPort(error, 'http', address)),
-    )
-    endpoints.push(
-      endpoint('http', plan.tls === undefined ? 'http' : 'https', plan.host, admin.port),
-    )
+    const served = await serveAdmin(adminPorts, address).catch(error => {
+      throw explainPort(error, 'http', address)
+    })
+    admin = served
+    const scheme = plan.tls === undefined ? 'http' : 'https'
+    endpoints.push(endpoint('http', scheme, plan.host, served.port))
   }
   return Object.assign(broker, { admin })
 }
