@@ -11,21 +11,12 @@
 import { ByteReader } from '../../base/bytes.ts'
 import { EngineFailure } from '../../engine/errors.ts'
 import type { AttributeValue } from '../../engine/model.ts'
-import type { AckScan, PublishScan } from '../../wire/amqp/content.ts'
-import {
-  decodeAck,
-  decodeProperties,
-  decodePublish,
-  newAckScan,
-  newPublishScan,
-  readContentHeader,
-} from '../../wire/amqp/content.ts'
+import type { AckScan } from '../../wire/amqp/content.ts'
+import { decodeAck, decodeProperties, newAckScan } from '../../wire/amqp/content.ts'
 import type { FieldTable } from '../../wire/amqp/field-table.ts'
 import { fieldOf } from '../../wire/amqp/field-table.ts'
 import {
   FrameReader,
-  frameBody,
-  frameHeader,
   frameHeartbeat,
   frameMethod,
   protocolHeader,
@@ -48,6 +39,7 @@ import {
 import { isConnectionError, type ReplyCode } from '../../wire/amqp/reply-codes.ts'
 import { WireError } from '../../wire/schema/errors.ts'
 import type { ConnectionContext, ConnectionInfo, Outbox, ServerConnection } from '../connection.ts'
+import { beginPublish, noMethod, takeContent, unexpectedFrame } from './assembly.ts'
 import type { Broker, Member } from './broker.ts'
 import { channelCommands, connectionCommands } from './commands.ts'
 import { AmqpError, textOf } from './errors.ts'
@@ -56,6 +48,7 @@ import { PooledRecord, publish } from './handlers/publish.ts'
 import { limits } from './limits.ts'
 import { attributesOf } from './mapping.ts'
 import { NameMemory } from './names.ts'
+import { type Due, Pulse } from './pulse.ts'
 import { Channel, type ChannelHost } from './session.ts'
 
 export type State = 'header' | 'starting' | 'tuning' | 'opening' | 'running' | 'closing' | 'closed'
@@ -90,7 +83,6 @@ export class Connection implements ServerConnection, ChannelHost, Member {
   readonly record = new PooledRecord()
   #current: Channel | undefined
   readonly #reader: FrameReader
-  readonly #publishScan: PublishScan = newPublishScan()
   readonly #ackScan: AckScan = newAckScan()
   #lastChannel: Channel | undefined
 
@@ -106,12 +98,7 @@ export class Connection implements ServerConnection, ChannelHost, Member {
   #stash: StalledFrame[] = []
   #saidBlocked = false
 
-  #startedAt: number | undefined
-  #closingAt: number | undefined
-  #received = false
-  #receivedAt = 0
-  #sent = false
-  #sentAt = 0
+  readonly #pulse = new Pulse()
 
   constructor(broker: Broker, context: ConnectionContext) {
     this.id = broker.nextConnection()
@@ -129,7 +116,7 @@ export class Connection implements ServerConnection, ChannelHost, Member {
 
   receive(bytes: Uint8Array): void {
     if (this.state === 'closed') return
-    this.#received = true
+    this.#pulse.received = true
     this.#inTurn = true
     try {
       this.#reader.push(bytes, this.#onFrame)
@@ -193,7 +180,10 @@ export class Connection implements ServerConnection, ChannelHost, Member {
     if (type === frameMethod) this.#methodFrame(channel, number, payload)
     else if (channel === undefined) {
       throw new AmqpError(505, 'expected method frame, got non method frame instead')
-    } else if (channel.state === 'open') this.#contentFrame(channel, type, payload)
+    } else if (channel.state === 'open' && takeContent(channel, type, payload)) {
+      this.#current = channel
+      publish(channel, this.record, this.#attributes)
+    }
   }
 
   #methodFrame(channel: Channel | undefined, number: number, payload: Uint8Array): void {
@@ -208,9 +198,9 @@ export class Connection implements ServerConnection, ChannelHost, Member {
       else if (id === ChannelClose.id) channel.send(ChannelCloseOk, {})
       return
     }
-    if (channel.content.stage !== 'method') throw unexpectedMethod(channel)
+    if (channel.content.stage !== 'method') throw unexpectedFrame(channel)
     if (id === BasicPublish.id) {
-      this.#beginPublish(channel, payload)
+      beginPublish(channel, payload)
     } else if (id === BasicAck.id) {
       decodeAck(payload, this.#ackScan)
       channel.acknowledge(this.#ackScan.deliveryTag, this.#ackScan.multiple)
@@ -243,53 +233,6 @@ export class Connection implements ServerConnection, ChannelHost, Member {
     this.#settleTouched()
     channel.writeConfirms()
     command.handler(channel, request)
-  }
-
-  #beginPublish(channel: Channel, payload: Uint8Array): void {
-    const scan = this.#publishScan
-    decodePublish(payload, scan)
-    const { content } = channel
-    content.exchange = this.names.find(payload, scan.exchangeStart, scan.exchangeEnd)
-    content.routingKey = this.names.find(payload, scan.routingKeyStart, scan.routingKeyEnd)
-    content.mandatory = scan.mandatory
-    content.immediate = scan.immediate
-    content.begin()
-  }
-
-  #contentFrame(channel: Channel, type: number, payload: Uint8Array): void {
-    const { content } = channel
-    if (content.stage === 'method') {
-      throw new AmqpError(505, 'expected method frame, got non method frame instead', noMethod)
-    }
-    if (content.stage === 'header') {
-      if (type !== frameHeader) throw unexpectedMethod(channel)
-      this.#contentHeader(channel, payload)
-      if (!content.whole) return
-    } else {
-      if (type !== frameBody) throw unexpectedMethod(channel)
-      if (payload.length > content.missing) {
-        const text = `body is ${payload.length - content.missing} octets longer than declared`
-        throw new AmqpError(501, text, BasicPublish)
-      }
-      if (!content.part(payload)) return
-    }
-    this.#current = channel
-    publish(channel, this.record, this.#attributes)
-  }
-
-  #contentHeader(channel: Channel, payload: Uint8Array): void {
-    if (payload.length >= 2 && (payload[0] !== 0 || payload[1] !== 60)) {
-      const classId = (payload[0]! << 8) | payload[1]!
-      const text = `expected content header for class 60, got one for class ${classId} instead`
-      throw new AmqpError(505, text, BasicPublish)
-    }
-    const header = readContentHeader(payload)
-    const max = this.broker.messageBytesMax
-    if (header.bodySize > max) {
-      const text = `message size ${header.bodySize} is larger than configured max size ${max}`
-      throw new AmqpError(406, text, BasicPublish)
-    }
-    channel.content.header(header.bodySize, header.properties)
   }
 
   /** The headers of the message that is being published, for a headers exchange. */
@@ -348,7 +291,7 @@ export class Connection implements ServerConnection, ChannelHost, Member {
     const gate = !open ? 0 : this.#wroteReply ? engine.gate : engine.recordGate
     this.#wroteReply = false
     this.#wroteRecord = false
-    this.#sent = true
+    this.#pulse.sent = true
     this.outbox.hold(gate)
     if (this.outbox.congested && !this.congested) this.#setCongested(true)
   }
@@ -461,36 +404,22 @@ export class Connection implements ServerConnection, ChannelHost, Member {
   // Time
 
   tick(nowMs: number): void {
-    if (this.state === 'closed') return
-    this.#startedAt ??= nowMs
-    if (this.state === 'closing') {
-      this.#closingAt ??= nowMs
-      if (nowMs - this.#closingAt > limits.closingMs) this.outbox.destroy()
-      return
+    switch (this.#due(nowMs)) {
+      case 'hang-up':
+        this.outbox.destroy()
+        return
+      case 'beat':
+        writeHeartbeat(this.outbox.writer)
+        this.outbox.hold(0)
     }
-    if (this.state !== 'running') {
-      if (nowMs - this.#startedAt > limits.handshakeMs) this.outbox.destroy()
-      return
-    }
-    this.#heartbeat(nowMs)
-    this.#checkOverdue(nowMs)
+    if (this.state === 'running') this.#checkOverdue(nowMs)
   }
 
-  #heartbeat(nowMs: number): void {
-    const intervalMs = this.heartbeatSeconds * 1000
-    if (this.#received || this.#stalled || this.#receivedAt === 0) this.#receivedAt = nowMs
-    if (this.#sent || this.#sentAt === 0) this.#sentAt = nowMs
-    this.#received = false
-    this.#sent = false
-    if (intervalMs === 0) return
-    // RabbitMQ hangs up without a word: the peer is taken for dead.
-    if (nowMs - this.#receivedAt > intervalMs * 2) {
-      this.outbox.destroy()
-    } else if (nowMs - this.#sentAt >= intervalMs / 2) {
-      writeHeartbeat(this.outbox.writer)
-      this.outbox.hold(0)
-      this.#sentAt = nowMs
-    }
+  #due(nowMs: number): Due {
+    if (this.state === 'closed') return 'nothing'
+    if (this.state === 'closing') return this.#pulse.closing(nowMs)
+    if (this.state !== 'running') return this.#pulse.handshake(nowMs)
+    return this.#pulse.running(nowMs, this.heartbeatSeconds, this.#stalled)
   }
 
   #checkOverdue(nowMs: number): void {
@@ -620,18 +549,9 @@ export class Connection implements ServerConnection, ChannelHost, Member {
 }
 
 const noAttributes: ReadonlyMap<string, AttributeValue> = new Map()
-const noMethod = { classId: 0, methodId: 0 }
 
 function idOf(payload: Uint8Array): number {
   return (payload[0]! << 24) | (payload[1]! << 16) | (payload[2]! << 8) | payload[3]!
-}
-
-function unexpectedMethod(channel: Channel): AmqpError {
-  const text =
-    channel.content.stage === 'header'
-      ? 'expected content header for class 60, got non content header frame instead'
-      : 'expected content body, got non content body frame instead'
-  return new AmqpError(505, text, BasicPublish)
 }
 
 function farewell(reason: 'stopping' | 'failed' | 'requested', text: string): string {

@@ -125,16 +125,15 @@ function keysIn(name: 'CC' | 'BCC', headers: FieldTable): string[] {
 }
 
 /**
- * Whether a table in bytes (its length first) has a `CC` or `BCC` at its top level, without
- * decoding it: a value is skipped by its type. A table that is malformed says true, and is decoded.
+ * Whether a table in bytes (its length first) may have a `CC` or `BCC`: the octets of the name, with
+ * its length before and a type's letter behind. Never misses one; what it finds may still be inside
+ * another value, so the table is decoded then.
  */
 export function mayHaveCopies(bytes: Uint8Array, start: number, end: number): boolean {
-  // Cheap and sure: the name with its length octet and an array's type must stand there as octets.
-  for (let at = start + 4; at + 3 < end; at++) {
-    if (bytes[at] !== 0x43 || bytes[at + 1] !== 0x43) continue
+  for (let at = start + 5; at + 2 < end; at++) {
+    if (bytes[at] !== 0x43 || bytes[at + 1] !== 0x43 || bytes[at + 2]! < 0x41) continue
     const before = bytes[at - 1]!
-    if (before === 2) return true
-    if (before === 0x42 && bytes[at - 2] === 3) return true
+    if (before === 2 || (before === 0x42 && bytes[at - 2] === 3)) return true
   }
   return false
 }

@@ -128,7 +128,8 @@ export class Consumer extends Holder {
 
   /** Pauses or resumes, as the peer and the channel's window want it. */
   refresh(): void {
-    const paused = this.channel.host.congested || this.channel.windowFull
+    const full = !this.settledAtOnce && this.channel.windowFull
+    const paused = this.channel.host.congested || full
     if (paused === this.#paused || this.#subscription === undefined) return
     this.#paused = paused
     if (paused) this.#subscription.pause()
@@ -153,6 +154,10 @@ export class Consumer extends Holder {
     let tag: number
     if (this.settledAtOnce) {
       tag = channel.unacked.skip()
+    } else if (channel.windowFull) {
+      // The engine hands over in batches, and the window is shared by all consumers.
+      this.#giveBack(record.position)
+      return
     } else {
       tag = channel.unacked.add(record.position, this)
       channel.outstanding++
@@ -171,6 +176,12 @@ export class Consumer extends Holder {
     )
     host.delivered()
     if (channel.windowFull) channel.refreshConsumers()
+  }
+
+  #giveBack(position: number): void {
+    const { engine } = this.channel.host.broker
+    engine.settle(this.target, this.holder, [position], settlements.untried)
+    if (this.credit !== Number.POSITIVE_INFINITY) this.#subscription?.grant(1)
   }
 
   ended(reason: EndReason): void {
@@ -241,6 +252,7 @@ export const settlements = {
   done: { kind: 'done' },
   return: { kind: 'return' },
   reject: { kind: 'reject' },
+  untried: { kind: 'return', counted: false },
 } as const satisfies { readonly [name: string]: Settlement }
 
 export class Channel {

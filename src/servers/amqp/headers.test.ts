@@ -1,0 +1,122 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import type { Death } from '../../engine/model.ts'
+import {
+  decodeProperties,
+  encodeProperties,
+  newPropertyScan,
+  noProperties,
+  scanProperties,
+} from '../../wire/amqp/content.ts'
+import { fieldOf, fromPlain, tableOf, tableToPlain } from '../../wire/amqp/field-table.ts'
+import { copiesOf, deliveredProperties, mayHaveCopies } from './headers.ts'
+
+const first: Death = {
+  queue: 'q1',
+  reason: 'rejected',
+  count: 2,
+  time: 1_700_000_000_999,
+  route: 'e',
+  keys: ['k', 'cc'],
+}
+const second: Death = {
+  queue: 'q2',
+  reason: 'expired',
+  count: 1,
+  time: 1_700_000_005_000,
+  route: '',
+  keys: ['q2'],
+  ttlMs: 250,
+}
+
+test('a dead letter shows its deaths, newest first, and has lost its expiration', () => {
+  const envelope = encodeProperties({
+    contentType: 'text/plain',
+    expiration: '250',
+    headers: tableOf({ zebra: 1, 'x-death': 'mine', apple: 2 }),
+  })
+  // The first one died again later: it moved to the front.
+  const properties = decodeProperties(deliveredProperties(envelope, '/', [first, second], 0))
+  assert.equal(properties.expiration, undefined)
+  assert.equal(properties.contentType, 'text/plain')
+  const headers = properties.headers!
+  assert.deepEqual(
+    headers.map(([name]) => name),
+    [
+      'apple',
+      'x-death',
+      'x-first-death-exchange',
+      'x-first-death-queue',
+      'x-first-death-reason',
+      'x-last-death-exchange',
+      'x-last-death-queue',
+      'x-last-death-reason',
+      'zebra',
+    ],
+  )
+  const plain = tableToPlain(headers)
+  assert.equal(plain['x-first-death-queue'], 'q1')
+  assert.equal(plain['x-last-death-queue'], 'q1')
+  assert.equal(plain['x-last-death-reason'], 'rejected')
+  const deaths = plain['x-death'] as readonly { readonly [name: string]: unknown }[]
+  assert.equal(deaths.length, 2)
+  assert.deepEqual(
+    { ...deaths[0] },
+    {
+      count: 2,
+      reason: 'rejected',
+      queue: 'q1',
+      time: 1_700_000_000,
+      exchange: 'e',
+      'routing-keys': ['k', 'cc'],
+    },
+  )
+  assert.equal(deaths[1]!['original-expiration'], '250')
+})
+
+test('the reasons have the names of RabbitMQ', () => {
+  const reason = (given: Death['reason']) =>
+    fieldOf(
+      decodeProperties(deliveredProperties(noProperties, '/', [{ ...first, reason: given }], 0))
+        .headers!,
+      'x-first-death-reason',
+    )?.value
+  assert.equal(reason('length'), 'maxlen')
+  assert.equal(reason('attempts'), 'delivery_limit')
+})
+
+test('a redelivery of a quorum queue is counted in a header, and the rest stays as it was', () => {
+  const envelope = encodeProperties({ expiration: '5', headers: tableOf({ a: 'b' }) })
+  const properties = decodeProperties(deliveredProperties(envelope, '/', [], 3))
+  assert.deepEqual({ ...tableToPlain(properties.headers!) }, { a: 'b', 'x-delivery-count': 3 })
+  assert.equal(properties.expiration, '5')
+})
+
+test('CC and BCC are keys; BCC is not stored', () => {
+  const properties = { headers: tableOf({ CC: ['a', 'b'], BCC: ['c'], other: 1 }) }
+  const copies = copiesOf(properties)
+  assert.deepEqual(copies.keys, ['a', 'b', 'c'])
+  assert.ok(copies.changed)
+  assert.equal(fieldOf(copies.properties.headers!, 'BCC'), undefined)
+  assert.notEqual(fieldOf(copies.properties.headers!, 'CC'), undefined)
+  assert.ok(!copiesOf({ headers: tableOf({ CC: ['a'] }) }).changed)
+  assert.throws(
+    () => copiesOf({ headers: tableOf({ CC: 'joe' }) }),
+    /invalid message: \{unacceptable_type_in_header,"CC",longstr\}/,
+  )
+})
+
+test('headers with CC or BCC are found without decoding, those without are mostly not', () => {
+  const found = (plain: Parameters<typeof tableOf>[0]) => {
+    const bytes = encodeProperties({ headers: [...tableOf(plain)] })
+    const scan = newPropertyScan()
+    scanProperties(bytes, scan)
+    return mayHaveCopies(bytes, scan.headersStart, scan.headersEnd)
+  }
+  assert.ok(found({ CC: ['a'] }))
+  assert.ok(found({ BCC: ['a'] }))
+  assert.ok(found({ first: 'x', second: { deep: 1 }, CC: [] }))
+  assert.ok(!found({ first: 'x', ACC: 'CC', traceparent: '00-CC-01' }))
+  assert.ok(!found({}))
+  assert.equal(fromPlain('CC').type, 'S')
+})
