@@ -57,13 +57,17 @@ function packagesOf(tree: Tree): Set<string> {
   return new Set([name, ...Object.keys({ ...dependencies, ...devDependencies })])
 }
 
-function targetsOf(tree: Tree, file: Source): string[] {
-  return file.imports.flatMap(({ specifier }) => {
+function targetsOf(tree: Tree, file: Source, imports = file.imports): string[] {
+  return imports.flatMap(({ specifier }) => {
     const target = targetOf(file, specifier)
     return target !== undefined && tree.file(target) !== undefined ? [target] : []
   })
 }
 
+/**
+ * Of what is there when the program runs: the halves of one thing may name each other's types, but
+ * a module that is needed before it has been evaluated is a trap.
+ */
 export function noCycles(tree: Tree): Finding[] {
   const findings: Finding[] = []
   const state = new Map<string, 'open' | 'closed'>()
@@ -71,7 +75,9 @@ export function noCycles(tree: Tree): Finding[] {
   const visit = (path: string): void => {
     state.set(path, 'open')
     trail.push(path)
-    for (const target of targetsOf(tree, tree.file(path)!)) {
+    const file = tree.file(path)!
+    const imports = file.imports.filter(({ typeOnly }) => !typeOnly)
+    for (const target of targetsOf(tree, file, imports)) {
       if (state.get(target) === 'open') {
         const cycle = [...trail.slice(trail.indexOf(target)), target].join(' → ')
         const message = `Imports go round: ${cycle}. Move what both need into a third file.`
@@ -85,11 +91,13 @@ export function noCycles(tree: Tree): Finding[] {
   return findings
 }
 
+/** A barrel passes on what it does not have: all of another file, or nothing of its own. */
 export function noBarrels(tree: Tree): Finding[] {
   const doors = new Set([...publicDoors(tree), ...furtherDoors])
   return typescript(tree, 'src', 'tests', 'bench').flatMap(file => {
     const findings = file.imports
-      .filter(({ reexport }) => reexport && !doors.has(file.path))
+      .filter(({ reexport }) => reexport === '*' || (reexport === 'named' && !hasOwn(file)))
+      .filter(() => !doors.has(file.path))
       .map(({ specifier, line }) => ({
         path: file.path,
         line,
@@ -99,6 +107,10 @@ export function noBarrels(tree: Tree): Finding[] {
     const message = "Name the file after its concept: a folder's door has the folder's name."
     return [...findings, { path: file.path, line: 1, message }]
   })
+}
+
+function hasOwn(file: Source): boolean {
+  return /^export (abstract |async )?(class|function|const|let|interface|type \w)/m.test(file.text)
 }
 
 /** The sources of what package.json exports. */

@@ -98,7 +98,7 @@ function forbiddenSyntax(
   if (token.text === 'default' && (before?.text === 'export' || before?.text === 'as')) {
     return 'No default exports: give it a name.'
   }
-  const declares = after?.kind === 'word' && after.line === token.line && afterNext?.text === '{'
+  const declares = after?.kind === 'word' && after.text !== 'as' && afterNext?.text === '{'
   if (token.text === 'enum' && declares)
     return 'No enums: a union of strings, or an `as const` table.'
   if (/^(namespace|module)$/.test(token.text) && declares) return 'No namespaces: a file is one.'

@@ -17,8 +17,10 @@ export interface Token {
 export interface Import {
   readonly specifier: string
   readonly line: number
-  /** `export … from`; passing on a type that one's own signatures use is none. */
-  readonly reexport: boolean
+  /** `import type` and `export type`: gone when the program runs. */
+  readonly typeOnly: boolean
+  /** `export … from`, and `*` when it passes on everything. */
+  readonly reexport: 'none' | 'named' | '*'
 }
 
 /** Every token, in order. The parts of a template are strings; what is in its holes is not. */
@@ -69,21 +71,24 @@ export function importsOf(tokens: readonly Token[]): Import[] {
     const before = code[index - 1]?.text
     const dynamic = before === '(' && code[index - 2]?.text === 'import'
     if (before !== 'from' && before !== 'import' && !dynamic) return
-    const reexport = before === 'from' && opensWithExport(code, index - 2)
-    found.push({ specifier: token.text.slice(1, -1), line: token.line, reexport })
+    const opening = before === 'from' ? openingOf(code, index - 2) : index - 1
+    const next = code[opening + 1]?.text
+    const exports = code[opening]?.text === 'export'
+    found.push({
+      specifier: token.text.slice(1, -1),
+      line: token.line,
+      typeOnly: before === 'from' && next === 'type',
+      reexport: exports ? (next === '*' ? '*' : 'named') : 'none',
+    })
   })
   return found
 }
 
 /** From the word before `from` back to the `import` or `export` that the statement opens with. */
-function opensWithExport(code: readonly Token[], from: number): boolean {
-  for (let index = from; index >= 0; index--) {
-    const text = code[index]!.text
-    if (text === 'import' || text === 'export') {
-      return text === 'export' && code[index + 1]?.text !== 'type'
-    }
-  }
-  return false
+function openingOf(code: readonly Token[], from: number): number {
+  let index = from
+  while (index > 0 && code[index]!.text !== 'import' && code[index]!.text !== 'export') index--
+  return index
 }
 
 function startsRegex(tokens: readonly Token[]): boolean {

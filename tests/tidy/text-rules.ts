@@ -23,26 +23,20 @@ function lineProblems(file: Source, text: string, line: number): string[] {
   const problems: string[] = []
   if (text.endsWith('\r')) problems.push('End lines with a line feed alone.')
   else if (/[ \t]$/.test(text)) problems.push('Take off the spaces at the end of the line.')
-  const code = /\.(ts|mjs|js)$/.test(file.path)
-  if (code && text.length > columnsMax && !text.includes('://') && !endsInString(file, line)) {
+  if (text.length > columnsMax && !text.includes('://') && isComment(file, line)) {
     problems.push(`${text.length} columns: break the line at ${columnsMax}.`)
   }
   return problems
 }
 
-/** The part beyond the last column belongs to one string, which must stay whole to be found. */
-function endsInString(file: Source, line: number): boolean {
-  const end = file.lines[line - 1]!.length
-  const lineStart = file.lines.slice(0, line - 1).reduce((sum, text) => sum + text.length + 1, 0)
-  return file.tokens.some(token => {
-    const [from, to] = [token.start - lineStart, token.start + token.text.length - lineStart]
-    if (!/string|regex/.test(token.kind) || from >= columnsMax || to <= columnsMax) return false
-    // What closes after it, such as `),`, may stand behind it.
-    return (
-      to >= end ||
-      /^[\s)\]},;]*$|^, (async )?\(?\w*\)? => \{$/.test(file.lines[line - 1]!.slice(to))
-    )
-  })
+/** Code is broken by the formatter, as far as it can be; comments are broken by people. */
+function isComment(file: Source, line: number): boolean {
+  const edge = file.lines
+    .slice(0, line - 1)
+    .reduce((sum, text) => sum + text.length + 1, columnsMax)
+  return file.tokens.some(
+    ({ kind, start, text }) => kind === 'comment' && start <= edge && start + text.length > edge,
+  )
 }
 
 // Split, so that this file does not name them.
