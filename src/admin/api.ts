@@ -145,14 +145,17 @@ async function send(context: Context, ports: AdminPorts, releases: Releases): Pr
     return fail(context, 413, 'too-large', `At most ${adminLimits.messagesMax} in one request.`)
   }
   const records: RecordInput[] = []
+  const name = nameOf(context)
+  // As if it came by a route of that name: consumers look at the key.
+  const key = encodeUtf8(name)
   for (const [index, message] of messages.entries()) {
-    const record = readMessage(message, ports.clock.now())
+    const record = readMessage(message, key, ports.clock.now())
     if (record === undefined) {
       return fail(context, 400, 'invalid', `Message ${index} is not as the contract says.`)
     }
     records.push(record)
   }
-  const outcome = ports.engine.append(nameOf(context), records)
+  const outcome = ports.engine.append(name, records)
   if (!outcome.ok) return refuse(context, outcome)
   const response: SendResponse = {
     messages: outcome.value.map(({ position, duplicate }) => ({ position, duplicate })),
@@ -288,7 +291,7 @@ function allQueues({ engine }: AdminPorts): QueueSummary[] {
     .sort((left, right) => (left.name < right.name ? -1 : 1))
 }
 
-function readMessage(value: unknown, now: number): RecordInput | undefined {
+function readMessage(value: unknown, ownKey: Uint8Array, now: number): RecordInput | undefined {
   if (typeof value !== 'object' || value === null) return undefined
   const message = value as SendMessage
   const { body, encoding = 'text', key, group, dedupeId, priority, ttlMs, delayMs } = message
@@ -301,7 +304,7 @@ function readMessage(value: unknown, now: number): RecordInput | undefined {
     format: formats.none,
     envelope: noBytes,
     body: encoding === 'text' ? encodeUtf8(body) : Buffer.from(body, 'base64'),
-    key: key === undefined ? undefined : encodeUtf8(key),
+    key: key === undefined ? ownKey : encodeUtf8(key),
     group,
     dedupeId,
     priority,

@@ -128,6 +128,7 @@ export interface SendMessage {
   readonly body: string
   /** Default `text`: the body is sent as UTF-8. */
   readonly encoding?: 'text' | 'base64'
+  /** Default: the queue's name. */
   readonly key?: string
   readonly group?: string
   readonly dedupeId?: string

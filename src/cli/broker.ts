@@ -121,7 +121,6 @@ async function bindPorts(parts: Parts, connections: Connections): Promise<Broker
   let admin: AdminServer | undefined
   const broker = { engine, connections, endpoints, stopping: false, release }
   if (plan.httpPort !== undefined) {
-    // The libraries behind it take longer to load than everything else, so they come last.
     const { serveAdmin } = await import('../admin/http.ts')
     const address = { host: plan.host, port: plan.httpPort, tls: plan.tls }
     const adminPorts = makeAdminPorts({ plan, storage, random, broker })

@@ -3,8 +3,8 @@ import { test } from 'node:test'
 import { openEngine } from '../engine/engine.ts'
 import { defaultQueue } from '../engine/model.ts'
 import { simulatedWorld } from '../testing/testing.ts'
+import { adminApp, isOwnHost } from './app.ts'
 import type { LeaseResponse, Message, Overview, QueueDetail, QueueSummary } from './contract.ts'
-import { adminApp, isOwnHost } from './http.ts'
 import { viewBody } from './views.ts'
 
 interface Answer<T> {
@@ -99,7 +99,7 @@ test('what is sent is seen by peek, any number of times, as text or as base64', 
       seen.body.messages.map(({ key, body }) => [key, body.encoding, body.data, body.bytes]),
       [
         ['k', 'text', 'Grüße', 7],
-        ['', 'base64', '/wA=', 2],
+        ['orders', 'base64', '/wA=', 2],
       ],
     )
   }
