@@ -54,6 +54,10 @@ export const limits = {
   diskRetryMs: 500,
   /** Wait for a timer at most this long: a wall clock that jumps is noticed, in ms. */
   timerMaxMs: 60_000,
+  /** So many files without a live record are reason enough for a snapshot, which lets them go. */
+  emptyFilesMax: 4,
+  /** A nearly dead file is left alone for so long before its survivors are copied, in ms. */
+  reclaimAfterMs: 1000,
   /** Records that one turn of a background job looks at, in bytes. */
   jobBytes: 1024 * 1024,
 } as const

@@ -292,13 +292,11 @@ export class Storing {
     view.setUint32(at + 56, extra.length, true)
     view.setUint32(at + 60, 0, true)
     let to = at + names
-    bytes.set(route, to)
-    bytes.set(key, (to += route.length))
-    bytes.set(group, (to += key.length))
-    bytes.set(dedupe, (to += group.length))
-    bytes.set(extra, (to += dedupe.length))
-    bytes.set(envelope, (to += extra.length))
-    bytes.set(body, to + envelope.length)
+    for (const part of [route, key, group, dedupe, extra, envelope, body]) {
+      if (part.length === 0) continue
+      bytes.set(part, to)
+      to += part.length
+    }
 
     let durable = false
     let target = at + recordHeaderBytes
@@ -445,7 +443,7 @@ function creditOf(log: Log): number {
 function expiryOf(log: Log, ttlMs: number | undefined, time: number): number {
   const own = ttlMs ?? Infinity
   const queues = log.queue?.config.ttlMs ?? Infinity
-  return time + (own < queues ? own : queues)
+  return time + Math.min(own, queues)
 }
 
 function textOf(bytes: Uint8Array): string {

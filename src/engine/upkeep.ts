@@ -76,6 +76,9 @@ export class Upkeep {
   #reclaiming: ReclaimJob | undefined
   #compacting: CompactJob | undefined
   readonly #unreclaimable = new Set<number>()
+  #watched:
+    | { readonly file: number; readonly liveBytes: number; readonly since: number }
+    | undefined
   readonly #entry: Entry = { file: 0, offset: 0, length: 0, body: 0 }
   readonly #location: Location = { file: 0, offset: 0, length: 0 }
 
@@ -90,10 +93,8 @@ export class Upkeep {
     this.#watchDisk()
     const { use } = this.#core.state
     const enough = this.#diskFull ? 0 : this.#core.options.fileBytes / 2
-    if (use.emptiedBytes > enough && !this.#saving && this.#waiting === undefined) {
-      use.emptiedBytes = 0
-      this.#core.journal.roll()
-    }
+    const worthwhile = use.emptiedBytes > enough || use.emptiedFiles >= limits.emptyFilesMax
+    if (worthwhile && !this.#saving && this.#waiting === undefined) this.#core.journal.roll()
     this.#save()
     this.#reclaim()
     this.#compact()
@@ -117,6 +118,7 @@ export class Upkeep {
       if (closed && liveRecords === 0) dead.push(other)
     }
     state.use.emptiedBytes = 0
+    state.use.emptiedFiles = 0
     const payload = encodeState(state)
     const sequence = journal.sequence
     const bytes = sealSnapshot(payload, number + 1, sequence, crc32)
@@ -311,6 +313,10 @@ export class Upkeep {
     this.#reclaiming ??= this.#nextToReclaim()
     const job = this.#reclaiming
     if (job === undefined) return
+    if ((state.use.files.get(job.file)?.liveRecords ?? 0) === 0) {
+      this.#reclaiming = undefined
+      return
+    }
     journal.begin()
     let budget: number = limits.jobBytes
     while (budget > 0 && job.at < job.size) {
@@ -338,12 +344,27 @@ export class Upkeep {
     if (state.use.of(job.file).liveRecords > 0) this.#unreclaimable.add(job.file)
   }
 
+  /**
+   * The oldest file that is small, or less than half alive, and stays so: what is being drained anyway would be
+   * copied in vain, so a file is watched for a while first, unless space is short.
+   */
   #nextToReclaim(): ReclaimJob | undefined {
     const { use } = this.#core.state
     for (const [file, { closed, size, liveRecords, liveBytes }] of use.files) {
-      if (!closed || file >= this.#covered || liveRecords === 0 || liveBytes * 2 > size) continue
+      if (!closed || file >= this.#covered || liveRecords === 0) continue
+      // Small files come from clean ends and from snapshots ahead of time; together they are one.
+      if (liveBytes * 2 > size && size > this.#core.options.fileBytes / 8) continue
       if (this.#unreclaimable.has(file)) continue
-      return { file, size, at: fileHeaderBytes, blockEnd: fileHeaderBytes }
+      const { clock } = this.#core.ports
+      const now = clock.monotonic()
+      const seen = this.#watched
+      if (seen?.file !== file || liveBytes * 10 < seen.liveBytes * 9) {
+        this.#watched = { file, liveBytes, since: now }
+        clock.schedule(limits.reclaimAfterMs, () => this.#core.wantTurn())
+      } else if (this.#diskFull || now - seen.since >= limits.reclaimAfterMs) {
+        return { file, size, at: fileHeaderBytes, blockEnd: fileHeaderBytes }
+      }
+      return undefined
     }
     return undefined
   }

@@ -13,7 +13,8 @@ export interface FileState {
 
 export class FileUse {
   readonly files = new Map<number, FileState>()
-  /** Bytes of closed files that have lost their last record since somebody looked. */
+  /** Closed files that have lost their last record since the last snapshot, and their bytes. */
+  emptiedFiles = 0
   emptiedBytes = 0
   #cachedNumber = -1
   #cached: FileState | undefined
@@ -40,7 +41,10 @@ export class FileUse {
     const state = this.of(number)
     state.liveRecords--
     state.liveBytes -= bytes
-    if (state.liveRecords === 0 && state.closed) this.emptiedBytes += state.size
+    if (state.liveRecords === 0 && state.closed) {
+      this.emptiedFiles++
+      this.emptiedBytes += state.size
+    }
     assert(state.liveRecords >= 0 && state.liveBytes >= 0, 'a file is not used less than never')
   }
 

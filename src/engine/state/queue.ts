@@ -93,7 +93,7 @@ export class Queue {
   /** The common case of `add`: no group, no delay, not tried before. */
   addReady(position: number, priority: number, bytes: number): void {
     const top = this.config.levels - 1
-    this.#levels[priority < top ? priority : top]!.add(position)
+    this.#levels[Math.min(priority, top)]!.add(position)
     this.ready++
     this.readyBytes += bytes
   }
