@@ -24,9 +24,8 @@ import {
   snapshotFileName,
   targetBytes,
 } from './journal/format.ts'
-import { encodeHint, type HintRun } from './journal/hints.ts'
+import { encodeHint, HintBuilder, type HintRun } from './journal/hints.ts'
 import type { Location } from './journal/journal.ts'
-import { hintRun } from './journal/recovery.ts'
 import { limits } from './limits.ts'
 import type { StorageError } from './ports.ts'
 import type { Log } from './state/log.ts'
@@ -144,12 +143,13 @@ export class Upkeep {
   }
 
   #addRun(runs: HintRun[], log: Log, number: number, positions: Iterable<number>): void {
-    const rows = new Map<number, { offset: number; length: number; body: number }>()
+    const builder = new HintBuilder(log.id)
     for (const position of positions) {
       if (!log.index.find(position, this.#entry) || this.#entry.file !== number) continue
-      rows.set(position, { ...this.#entry })
+      builder.add(position, this.#entry.offset, this.#entry.length, this.#entry.body)
     }
-    if (rows.size > 0) runs.push(hintRun(log.id, rows))
+    const run = builder.finish()
+    if (run.positions.length > 0) runs.push(run)
   }
 
   /** Writes what waits, once all that it speaks of is released. One save at a time. */

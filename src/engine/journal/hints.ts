@@ -12,6 +12,8 @@
 const magic = 'SPWYHINT'
 const headerBytes = 24
 const runHeaderBytes = 24
+/** Position, offset, length, body. */
+const rowWidth = 4
 
 /** Records of one log in one file, in the order of positions. Arrays are parallel. */
 export interface HintRun {
@@ -20,6 +22,60 @@ export interface HintRun {
   readonly offsets: Uint32Array
   readonly lengths: Uint32Array
   readonly bodies: Uint32Array
+}
+
+/** Collects one log's records; they need not come in the order of positions. */
+export class HintBuilder {
+  readonly #log: number
+  #rows = new Float64Array(64 * rowWidth)
+  #count = 0
+  #ordered = true
+
+  constructor(log: number) {
+    this.#log = log
+  }
+
+  add(position: number, offset: number, length: number, body: number): void {
+    const at = this.#count * rowWidth
+    if (at === this.#rows.length) {
+      const rows = new Float64Array(this.#rows.length * 2)
+      rows.set(this.#rows)
+      this.#rows = rows
+    }
+    if (at > 0 && this.#rows[at - rowWidth]! >= position) this.#ordered = false
+    this.#rows[at] = position
+    this.#rows[at + 1] = offset
+    this.#rows[at + 2] = length
+    this.#rows[at + 3] = body
+    this.#count++
+  }
+
+  finish(): HintRun {
+    const count = this.#count
+    const rows = this.#rows
+    const run = {
+      log: this.#log,
+      positions: new Float64Array(count),
+      offsets: new Uint32Array(count),
+      lengths: new Uint32Array(count),
+      bodies: new Uint32Array(count),
+    }
+    const order = this.#ordered ? undefined : this.#order()
+    for (let index = 0; index < count; index++) {
+      const at = (order?.[index] ?? index) * rowWidth
+      run.positions[index] = rows[at]!
+      run.offsets[index] = rows[at + 1]!
+      run.lengths[index] = rows[at + 2]!
+      run.bodies[index] = rows[at + 3]!
+    }
+    return run
+  }
+
+  #order(): Uint32Array {
+    const rows = this.#rows
+    const order = Uint32Array.from({ length: this.#count }, (_, index) => index)
+    return order.sort((left, right) => rows[left * rowWidth]! - rows[right * rowWidth]!)
+  }
 }
 
 export function encodeHint(

@@ -28,7 +28,7 @@ import {
   readBlockHeader,
   snapshotFileName,
 } from './format.ts'
-import { decodeHint, type HintRun } from './hints.ts'
+import { decodeHint, HintBuilder, type HintRun } from './hints.ts'
 import type { JournalStart, Location } from './journal.ts'
 
 export interface Recovery {
@@ -145,7 +145,7 @@ function sizeOf(storage: Storage, name: string): number {
 /** What the hint would say: for a crash between the end of a file and its hint. */
 function scanForHint(storage: Storage, number: number, restoring: Restoring): HintRun[] {
   const bytes = readWhole(storage, journalFileName(number))
-  const rows = new Map<number, Map<number, { offset: number; length: number; body: number }>>()
+  const builders = new Map<number, HintBuilder>()
   const problem = forEachBlock(bytes, number, storage.crc32, (_header, start, end) => {
     forEachEntry(bytes, start, end, (at, length) => {
       const kind = bytes[at]
@@ -154,36 +154,15 @@ function scanForHint(storage: Storage, number: number, restoring: Restoring): Hi
       for (let index = 0; index < record.targets; index++) {
         const target = record.targetAt(index)
         if (!restoring.isLive(target.log, target.position)) continue
-        const list = rows.get(target.log) ?? new Map()
-        list.set(target.position, { offset: at, length, body: record.body.length })
-        rows.set(target.log, list)
+        const builder = builders.get(target.log) ?? new HintBuilder(target.log)
+        builders.set(target.log, builder)
+        builder.add(target.position, at, length, record.body.length)
       }
     })
   })
   if (problem !== undefined)
     damaged(`${journalFileName(number)} at byte ${problem.at}: ${problem.what}`)
-  return [...rows].map(([log, list]) => hintRun(log, list))
-}
-
-export function hintRun(
-  log: number,
-  rows: ReadonlyMap<number, { offset: number; length: number; body: number }>,
-): HintRun {
-  const positions = Float64Array.from(rows.keys()).sort()
-  const run = {
-    log,
-    positions,
-    offsets: new Uint32Array(positions.length),
-    lengths: new Uint32Array(positions.length),
-    bodies: new Uint32Array(positions.length),
-  }
-  positions.forEach((position, index) => {
-    const row = rows.get(position)!
-    run.offsets[index] = row.offset
-    run.lengths[index] = row.length
-    run.bodies[index] = row.body
-  })
-  return run
+  return [...builders.values()].map(builder => builder.finish())
 }
 
 /** Visits whole blocks until one does not check out; says where and why, or undefined at the end. */
