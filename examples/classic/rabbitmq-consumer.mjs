@@ -21,12 +21,12 @@ await channel.consume(queue, async message => {
     channel.nack(message, false, true)
   }
 })
-console.log('waiting for orders')
 
 process.once('SIGINT', async () => {
   await channel.close()
   await connection.close()
 })
+console.log('waiting for orders')
 
 async function processOrder(order) {
   if (order.orderId === undefined) throw new Error('an order without an id')

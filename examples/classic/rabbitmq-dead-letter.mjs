@@ -28,12 +28,12 @@ await channel.consume('payments.failed', message => {
   console.log('dead letter', message.content.toString(), death.reason, 'from', death.queue)
   channel.ack(message)
 })
-console.log('waiting for payments')
 
 process.once('SIGINT', async () => {
   await channel.close()
   await connection.close()
 })
+console.log('waiting for payments')
 
 async function charge(payment) {
   if (!(payment.amount > 0)) throw new Error('nothing to charge')

@@ -2,6 +2,7 @@
 
 import amqp, { type Channel, type ChannelModel, type ConsumeMessage } from 'amqplib'
 import type { Chance } from '../harness/chance.ts'
+import { cut } from '../harness/cut.ts'
 import {
   decodeBody,
   encodeBody,
@@ -29,12 +30,6 @@ export async function declareTopology(url: string): Promise<void> {
 export interface Client {
   /** Ends the connection without a goodbye. */
   cut(): void
-}
-
-/** Sockets are reached through what amqplib keeps but does not declare. */
-function cutConnection(connection: ChannelModel): void {
-  const inner = connection.connection as unknown as { stream: { destroy(): void } }
-  inner.stream.destroy()
 }
 
 async function connectQuietly(url: string): Promise<ChannelModel> {
@@ -83,7 +78,7 @@ export async function startPublisher(
     })
   }
   pump()
-  return { cut: () => cutConnection(connection) }
+  return { cut: () => void cut(connection) }
 }
 
 export interface ConsumerOptions {
@@ -110,7 +105,7 @@ export async function startConsumer(
   await channel.consume(options.queue, message => {
     if (message !== null) consumer.take(message)
   })
-  return { cut: () => cutConnection(connection) }
+  return { cut: () => void cut(connection) }
 }
 
 const settleEvery = 25

@@ -3,8 +3,8 @@
  * a real peer looks like, so that one program measures and checks both.
  */
 
-import { mkdirSync, readFileSync, rmSync, watch } from 'node:fs'
-import { join } from 'node:path'
+import { existsSync, mkdirSync, readFileSync, rmSync, watch } from 'node:fs'
+import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { type Child, startChild, temporaryFolder } from './process.ts'
 import { deferred, within } from './wait.ts'
@@ -141,14 +141,48 @@ function readPorts(file: string): BoundPorts | undefined {
 }
 
 function readVersion(): string {
-  for (const path of ['../../package.json', '../../../package.json', '../../../../package.json']) {
-    try {
-      const file = fileURLToPath(new URL(path, import.meta.url))
-      const { version }: { version?: string } = JSON.parse(readFileSync(file, 'utf8'))
-      if (version !== undefined) return version
-    } catch {
-      // Compiled output lies at different depths.
-    }
+  const { version }: { version: string } = JSON.parse(
+    readFileSync(join(repositoryFolder(), 'package.json'), 'utf8'),
+  )
+  return version
+}
+
+/** Compiled programs lie at different depths below the repository. */
+export function repositoryFolder(): string {
+  let folder = dirname(fileURLToPath(import.meta.url))
+  while (!existsSync(join(folder, 'package.json'))) folder = dirname(folder)
+  return folder
+}
+
+/** A broker whose process can be replaced, on the same data, while a test goes on. */
+export class RestartableBroker {
+  readonly #start: () => Promise<RunningBroker>
+  #running: RunningBroker
+
+  private constructor(start: () => Promise<RunningBroker>, running: RunningBroker) {
+    this.#start = start
+    this.#running = running
   }
-  return 'unknown'
+
+  static async start(start: () => Promise<RunningBroker>): Promise<RestartableBroker> {
+    return new RestartableBroker(start, await start())
+  }
+
+  get running(): RunningBroker {
+    return this.#running
+  }
+
+  /** Changes with a restart: the port is another one. */
+  get url(): string {
+    return this.#running.url
+  }
+
+  async killAndRestart(): Promise<void> {
+    await this.#running.kill()
+    this.#running = await this.#start()
+  }
+
+  async stop(): Promise<void> {
+    await this.#running.stop()
+  }
 }
