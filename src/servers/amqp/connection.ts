@@ -25,6 +25,7 @@ import {
 } from '../../wire/amqp/frame.ts'
 import {
   BasicAck,
+  BasicCancel,
   BasicPublish,
   ChannelClose,
   ChannelCloseOk,
@@ -88,6 +89,8 @@ export class Connection implements ServerConnection, ChannelHost, Member {
 
   /** Channels with settlements or confirms to be written out. */
   readonly #touched: Channel[] = []
+  /** Consumers whose end has not been told. */
+  readonly #ended: { readonly channel: Channel; readonly tag: string }[] = []
   #inTurn = false
   #wroteReply = false
   #wroteRecord = false
@@ -118,11 +121,13 @@ export class Connection implements ServerConnection, ChannelHost, Member {
     if (this.state === 'closed') return
     this.#pulse.received = true
     this.#inTurn = true
+    const ended = this.#ended.length
     try {
       this.#reader.push(bytes, this.#onFrame)
     } catch (error) {
       this.#breach(error)
     }
+    this.#sayAllEnded(ended)
     this.#endTurn()
   }
 
@@ -266,6 +271,27 @@ export class Connection implements ServerConnection, ChannelHost, Member {
 
   touched(channel: Channel): void {
     this.#touched.push(channel)
+  }
+
+  /**
+   * At once when somebody else has deleted the queue. Who has done it himself hears it after the
+   * answer, at his next word or soon after: RabbitMQ's notice comes late as well, and clients that
+   * tear everything down do not expect it any more.
+   */
+  consumerEnded(channel: Channel, tag: string): void {
+    if (this.#inTurn) this.#ended.push({ channel, tag })
+    else this.#sayEnded(channel, tag)
+  }
+
+  #sayEnded(channel: Channel, tag: string): void {
+    if (this.state !== 'running' || this.channels.get(channel.number) !== channel) return
+    if (channel.state === 'open') channel.send(BasicCancel, { consumerTag: tag, noWait: true })
+  }
+
+  /** The notices of the turns before this one. */
+  #sayAllEnded(count: number): void {
+    if (count === 0) return
+    for (const { channel, tag } of this.#ended.splice(0, count)) this.#sayEnded(channel, tag)
   }
 
   #settleTouched(): void {
@@ -412,7 +438,9 @@ export class Connection implements ServerConnection, ChannelHost, Member {
         writeHeartbeat(this.outbox.writer)
         this.outbox.hold(0)
     }
-    if (this.state === 'running') this.#checkOverdue(nowMs)
+    if (this.state !== 'running') return
+    this.#sayAllEnded(this.#ended.length)
+    this.#checkOverdue(nowMs)
   }
 
   #due(nowMs: number): Due {

@@ -22,7 +22,7 @@ import type {
 import { formats } from '../../engine/model.ts'
 import { noProperties, writeAck, writeDeliver } from '../../wire/amqp/content.ts'
 import { writeMethodFrame } from '../../wire/amqp/frame.ts'
-import { BasicCancel, BasicNack, type MethodTable } from '../../wire/amqp/methods.ts'
+import { BasicNack, type MethodTable } from '../../wire/amqp/methods.ts'
 import type { Outbox } from '../connection.ts'
 import type { Broker } from './broker.ts'
 import { Content } from './content.ts'
@@ -52,6 +52,8 @@ export interface ChannelHost {
   replied(): void
   /** A record was written. */
   delivered(): void
+  /** The client must hear that this consumer's queue is gone. */
+  consumerEnded(channel: Channel, tag: string): void
   /** The channel is closed on both sides. */
   forget(channel: Channel): void
   /** This channel has settlements or confirms to write out at the end of the turn. */
@@ -322,8 +324,7 @@ export class Channel {
   consumerEnded(consumer: Consumer): void {
     if (this.consumers.get(consumer.tag) !== consumer) return
     this.consumers.delete(consumer.tag)
-    if (this.state !== 'open' || !this.host.cancelNotify) return
-    this.send(BasicCancel, { consumerTag: consumer.tag, noWait: true })
+    if (this.host.cancelNotify) this.host.consumerEnded(this, consumer.tag)
   }
 
   // Acknowledgements
