@@ -192,6 +192,7 @@ export const furtherDoors: readonly string[] = []
 export const entries = [
   'src/cli/main.ts',
   'tests/main.ts',
+  'tests/tidy/write-pages.ts',
   'tests/sim/main.ts',
   'tests/crash/main.ts',
   'tests/interop/main.ts',
