@@ -66,6 +66,11 @@ export class SimulatedClock implements Clock {
     this.#wallOffset += ms
   }
 
+  /** How many have asked to run soon. */
+  get soonCount(): number {
+    return this.#soon.length
+  }
+
   /** Milliseconds until the next event; 0 when something is due, infinity when nothing waits. */
   untilNext(): number {
     if (this.#soon.length > 0) return 0

@@ -1,0 +1,158 @@
+/**
+ * Where the engine may choose the moment, the model follows: it looks at what the engine holds now,
+ * takes each difference that time or a length limit explains, and does the same. What nothing
+ * explains is left different, for the comparison to find.
+ */
+
+import { isExpired, type Model, type ModelLog, type ModelRecord, type Move } from './model.ts'
+import { cut, dropLog } from './model-defining.ts'
+import { giveBack } from './model-leasing.ts'
+import { bury, dropHead, passDeadLetter, place, refusesMore, seenAt } from './model-storing.ts'
+import type { Seen, SeenLog } from './observe.ts'
+import { demand } from './violation.ts'
+
+export interface Moment {
+  /** Wall clock. */
+  readonly now: number
+  readonly monotonic: number
+}
+
+export function follow(model: Model, seen: Seen, moment: Moment): void {
+  for (const log of [...model.logs.values()]) {
+    const seenLog = seen.logs.get(log.name)
+    if (seenLog === undefined) followDrop(model, log, moment)
+    else if (log.config.queue === undefined) followRetention(log, seenLog, moment)
+  }
+  for (const log of model.logs.values()) {
+    const seenLog = seen.logs.get(log.name)
+    if (seenLog === undefined) continue
+    followTime(model, log, seenLog, moment)
+    followGroups(log, seenLog, moment)
+  }
+  followMoves(model, seen, moment)
+}
+
+/** A log goes by itself when its last subscriber has left, or when nobody has used it. */
+function followDrop(model: Model, log: ModelLog, { monotonic }: Moment): void {
+  if (log.subscribers.length > 0) return
+  const isLeft = log.config.autoDrop && log.hadSubscriber
+  const isIdle = log.config.idleMs !== undefined && monotonic - log.usedAt >= log.config.idleMs
+  if (isLeft || isIdle) dropLog(model, log.name, {})
+}
+
+/** Records go off the front while there are too many, too large or too old ones. */
+function followRetention(log: ModelLog, seenLog: SeenLog, { now }: Moment): void {
+  const { ageMs, bytes, count } = log.config.retention
+  const gone: ModelRecord[] = []
+  const all = [...log.records].sort((left, right) => left.position - right.position)
+  let kept = all.length
+  let keptBytes = all.reduce((sum, record) => sum + record.bodyBytes, 0)
+  for (const record of all) {
+    const mayGo =
+      (count !== undefined && kept > count) ||
+      (bytes !== undefined && keptBytes > bytes && kept > 1) ||
+      (ageMs !== undefined && record.time + ageMs <= now)
+    if (!mayGo || seenLog.records.has(record.position)) break
+    gone.push(record)
+    kept--
+    keptBytes -= record.bodyBytes
+  }
+  if (gone.length === 0) return
+  cut(log, gone)
+  log.first = Math.max(log.first, all[gone.length]?.position ?? log.next)
+}
+
+/** Delays that are over, leases that have run out, records that have expired. */
+function followTime(model: Model, log: ModelLog, seenLog: SeenLog, { now }: Moment): void {
+  let hasLapsed = false
+  for (const record of [...log.records].sort((left, right) => left.position - right.position)) {
+    const lease = seenLog.pending.get(record.position)
+    const isSeen = seenLog.records.has(record.position)
+    if (record.state === 'delayed' && record.dueAt <= now) {
+      const isStillDelayed = isSeen && !seenLog.isReady.has(record.position) && lease === undefined
+      if (!isStillDelayed) record.state = 'ready'
+    }
+    if (record.state === 'leased' && record.deadline <= now) {
+      const isStillLeased = lease?.holder === record.holder && lease.leasedAt === record.leasedAt
+      if (!isStillLeased) {
+        hasLapsed = true
+        giveBack(model, log, record, {}, now)
+      }
+    }
+  }
+  if (hasLapsed) dropHead(model, log)
+  for (const record of [...log.records]) {
+    if (record.state !== 'ready' || !isExpired(record, now)) continue
+    if (!seenLog.records.has(record.position)) bury(model, log, record, 'expired')
+  }
+}
+
+function followGroups(log: ModelLog, seenLog: SeenLog, { now }: Moment): void {
+  for (const group of log.groups.values()) {
+    const seenGroup = seenLog.groups.find(other => other.info.name === group.name)
+    for (const one of group.pending) {
+      if (one.deadline > now) continue
+      const seenOne = seenGroup?.pending.find(other => other.position === one.position)
+      if (seenOne === undefined || seenOne.holder !== '') continue
+      one.holder = ''
+      one.deadline = Infinity
+    }
+  }
+}
+
+/** Dead letters: each is where the engine has put it, or was turned away, or is gone again already. */
+function followMoves(model: Model, seen: Seen, moment: Moment): void {
+  const before = new Map([...model.logs.values()].map(log => [log.name, log.next]))
+  // Each round can only move records on towards the ends of the routes.
+  for (let round = 0; round < 1000 && model.moves.length > 0; round++) {
+    if (adopt(model, seen, moment)) continue
+    const move = model.moves.shift()!
+    vanish(model, seen, move, before.get(move.target) ?? 0, moment)
+  }
+}
+
+function adopt(model: Model, seen: Seen, { now }: Moment): boolean {
+  for (const [name, seenLog] of seen.logs) {
+    const log = model.logs.get(name)
+    if (log === undefined) continue
+    const known = new Set(log.records.map(record => record.position))
+    for (const { position, id, time } of seenLog.records.values()) {
+      if (known.has(position)) continue
+      const index = model.moves.findIndex(move => move.target === name && move.passage.id === id)
+      if (index < 0) continue
+      const [move] = model.moves.splice(index, 1)
+      demand(
+        position >= log.next,
+        'I4',
+        `${name} puts ${id} at ${position} and has had ${log.next}`,
+      )
+      demand(time <= now, 'answer', `${id} was moved to ${name} in the future`)
+      place(log, position, move!.passage, time)
+      dropHead(model, log)
+      return true
+    }
+  }
+  return false
+}
+
+/** A dead letter that is nowhere: a duplicate, refused, or gone again at once. */
+function vanish(model: Model, seen: Seen, move: Move, next: number, { now }: Moment): void {
+  const log = model.logs.get(move.target)
+  if (log === undefined || seenAt(log, move.passage.dedupeId, now) !== undefined) return
+  if (refusesMore(log, move.passage.bodyBytes)) {
+    if (log.config.queue?.overflow === 'reject-dead-letter') {
+      passDeadLetter(model, log, move.passage, 'length')
+    }
+    return
+  }
+  const used = new Set(log.records.map(record => record.position))
+  let position = next
+  while (used.has(position)) position++
+  if (position >= (seen.logs.get(log.name)?.info.next ?? 0)) position = log.next
+  const nextBefore = log.next
+  const record = place(log, position, move.passage, now)
+  log.next = Math.max(log.next, nextBefore)
+  dropHead(model, log)
+  const isThere = log.records.includes(record)
+  if (isThere && isExpired(record, now)) bury(model, log, record, 'expired')
+}

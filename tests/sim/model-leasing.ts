@@ -1,0 +1,266 @@
+/** The model's records on their way out, and what becomes of them. */
+
+import type { LeaseTarget } from '../../src/engine/engine.ts'
+import type { Settlement } from '../../src/engine/model.ts'
+import {
+  type Answer,
+  isExpired,
+  type Model,
+  type ModelGroup,
+  type ModelLog,
+  type ModelRecord,
+  type ModelSubscriber,
+  no,
+  offered,
+  queueOf,
+  recordAt,
+  yes,
+} from './model.ts'
+import { bury, dropHead, place, remove } from './model-storing.ts'
+
+/** What a hand-over looks like from outside. */
+export interface Handed {
+  readonly position: number
+  readonly id: string
+  readonly attempts: number
+}
+
+export interface Expected extends Handed {
+  readonly holder: string
+}
+
+type Found = { readonly log: ModelLog; readonly group: ModelGroup | undefined }
+
+export function find(model: Model, target: LeaseTarget): Answer<Found> {
+  const log = model.logs.get(target.log)
+  if (log === undefined) return no('not-found')
+  if (target.group === undefined) {
+    return log.config.queue === undefined ? no('wrong-kind') : yes({ log, group: undefined })
+  }
+  const group = log.groups.get(target.group)
+  return group === undefined ? no('not-found') : yes({ log, group })
+}
+
+export function lease(
+  model: Model,
+  target: LeaseTarget,
+  options: { holder: string; countMax: number; leaseMs: number | undefined; settled: boolean },
+  now: number,
+): Answer<Handed[]> {
+  const found = find(model, target)
+  if (!found.ok) return found
+  const { log, group } = found.value
+  if (group !== undefined) return yes(leaseForGroup(log, group, options, now))
+  const leaseMs = options.leaseMs ?? queueOf(log).leaseMs
+  const handed: Handed[] = []
+  let lastGroup: string | undefined
+  while (handed.length < options.countMax) {
+    const record = nextOf(log, lastGroup, now)
+    if (record === undefined) break
+    lastGroup = options.settled ? lastGroup : record.group
+    handed.push(hand(log, record, { ...options, leaseMs }, now))
+  }
+  return yes(handed)
+}
+
+/** A request that has got a record of a group may get the next ones of that group, too. */
+function nextOf(
+  log: ModelLog,
+  lastGroup: string | undefined,
+  now: number,
+): ModelRecord | undefined {
+  if (queueOf(log).ordering === 'group' && lastGroup !== undefined) {
+    const next = log.records
+      .filter(other => other.group === lastGroup && other.state !== 'leased')
+      .filter(other => other.state === 'delayed' || !isExpired(other, now))
+      .sort((left, right) => left.position - right.position)[0]
+    if (next?.state === 'ready') return next
+  }
+  return offered(log, now)[0]
+}
+
+function hand(
+  log: ModelLog,
+  record: ModelRecord,
+  to: { holder: string; leaseMs: number | undefined; settled: boolean },
+  now: number,
+): Handed {
+  record.attempts++
+  const { position, id, attempts } = record
+  if (to.settled) remove(log, record)
+  else {
+    record.state = 'leased'
+    record.holder = to.holder
+    record.leasedAt = now
+    record.deadline = to.leaseMs === undefined ? Infinity : now + to.leaseMs
+  }
+  return { position, id, attempts }
+}
+
+function leaseForGroup(
+  log: ModelLog,
+  group: ModelGroup,
+  options: { holder: string; countMax: number; leaseMs: number | undefined; settled: boolean },
+  now: number,
+): Handed[] {
+  const handed: Handed[] = []
+  while (handed.length < options.countMax) {
+    const positionOf = (one: { position: number }) => one.position
+    const returned = group.pending.filter(one => one.holder === '').map(positionOf)
+    const fresh = log.records.map(positionOf).filter(position => position >= group.cursor)
+    const position = Math.min(...(returned.length > 0 ? returned : fresh))
+    if (position === Infinity) break
+    const before = group.pending.find(one => one.position === position)
+    const attempts = (before?.attempts ?? 0) + 1
+    group.pending = group.pending.filter(one => one !== before)
+    const deadline = options.leaseMs === undefined ? Infinity : now + options.leaseMs
+    group.pending.push({ position, holder: options.holder, attempts, leasedAt: now, deadline })
+    group.cursor = Math.max(group.cursor, position + 1)
+    handed.push({ position, id: recordAt(log, position)!.id, attempts })
+  }
+  if (options.settled) {
+    const positions = handed.map(one => one.position)
+    group.pending = group.pending.filter(one => !positions.includes(one.position))
+  }
+  return handed
+}
+
+/** What the engine's next turn hands to the subscribers of a queue. */
+export function handOut(log: ModelLog, countMax: number, now: number): Expected[] {
+  const expected: Expected[] = []
+  if (log.config.queue === undefined) return expected
+  while (expected.length < countMax) {
+    const record = offered(log, now)[0]
+    const to = record === undefined ? undefined : nextSubscriber(log)
+    if (record === undefined || to === undefined) break
+    to.left--
+    const leaseMs = to.leaseMs ?? queueOf(log).leaseMs
+    expected.push({ holder: to.holder, ...hand(log, record, { ...to, leaseMs }, now) })
+  }
+  return expected
+}
+
+/** Subscribers are kept in the order in which they are served; who was served goes behind its equals. */
+function nextSubscriber(log: ModelLog): ModelSubscriber | undefined {
+  const canTake = (one: ModelSubscriber) => one.left > 0 && !one.isPaused
+  if (queueOf(log).singleActive) return log.subscribers.slice(0, 1).find(canTake)
+  const next = log.subscribers.find(canTake)
+  if (next === undefined) return undefined
+  const others = log.subscribers.filter(one => one !== next)
+  const higher = others.filter(one => one.priority > next.priority)
+  const equal = others.filter(one => one.priority === next.priority)
+  const lower = others.filter(one => one.priority < next.priority)
+  // A queue that was single-active may have them in the order of their coming.
+  const isSorted = [...higher, next, ...equal, ...lower].every(
+    (one, index, all) => index === 0 || all[index - 1]!.priority >= one.priority,
+  )
+  if (isSorted) log.subscribers = [...higher, ...equal, next, ...lower]
+  return next
+}
+
+export function settle(
+  model: Model,
+  target: LeaseTarget,
+  holder: string,
+  positions: readonly number[],
+  settlement: Settlement,
+  now: number,
+): Answer<undefined> {
+  const found = find(model, target)
+  if (!found.ok) return found
+  const { log, group } = found.value
+  if (group !== undefined) return settleForGroup(group, holder, positions, settlement)
+  const records = positions.map(position => recordAt(log, position))
+  if (!records.every(record => record?.state === 'leased' && record.holder === holder)) {
+    return no('not-leased')
+  }
+  for (const record of records as ModelRecord[]) {
+    if (settlement.kind === 'done') remove(log, record)
+    else if (settlement.kind === 'reject') bury(model, log, record, 'rejected')
+    else giveBack(model, log, record, settlement, now)
+  }
+  if (settlement.kind === 'return' && records.length > 0) dropHead(model, log)
+  return yes(undefined)
+}
+
+function settleForGroup(
+  group: ModelGroup,
+  holder: string,
+  positions: readonly number[],
+  settlement: Settlement,
+): Answer<undefined> {
+  const pending = positions.map(position => group.pending.find(one => one.position === position))
+  if (!pending.every(one => one !== undefined && (holder === '' || one.holder === holder))) {
+    return no('not-leased')
+  }
+  for (const one of pending) {
+    if (settlement.kind !== 'return') group.pending = group.pending.filter(other => other !== one)
+    else {
+      one!.holder = ''
+      one!.deadline = Infinity
+      if (settlement.counted === false) one!.attempts--
+    }
+  }
+  return yes(undefined)
+}
+
+/** Back to its place, to the tail, or, after too many attempts, to where dead letters go. */
+export function giveBack(
+  model: Model,
+  log: ModelLog,
+  record: ModelRecord,
+  how: { readonly to?: 'place' | 'tail'; readonly delayMs?: number; readonly counted?: boolean },
+  now: number,
+): void {
+  const { attemptsMax, retry } = queueOf(log)
+  const isCounted = how.counted ?? true
+  if (isCounted && attemptsMax !== undefined && record.attempts >= attemptsMax) {
+    bury(model, log, record, 'attempts')
+    return
+  }
+  const backoff =
+    retry === undefined || !isCounted
+      ? 0
+      : Math.min(retry.maxMs, retry.minMs * retry.factor ** (record.attempts - 1))
+  const delayMs = how.delayMs ?? backoff
+  if (!isCounted) record.attempts--
+  record.holder = ''
+  record.state = delayMs > 0 ? 'delayed' : 'ready'
+  record.dueAt = delayMs > 0 ? now + delayMs : 0
+  if (how.to !== 'tail') return
+  remove(log, record)
+  const dueAt = delayMs > 0 ? record.dueAt : undefined
+  const moved = place(log, log.next, { ...record, dueAt, dedupeId: undefined }, record.time)
+  Object.assign(moved, { expiresAt: record.expiresAt, dedupeId: moved.dedupeId })
+}
+
+export function extend(
+  model: Model,
+  target: LeaseTarget,
+  positions: readonly number[],
+  change: { leaseMs?: number; holder?: string; counted?: boolean; idleMinMs?: number },
+  now: number,
+): Answer<Handed[]> {
+  const found = find(model, target)
+  if (!found.ok) return found
+  const { log, group } = found.value
+  const handed: Handed[] = []
+  for (const position of positions) {
+    const record = recordAt(log, position)
+    const held =
+      group === undefined
+        ? record?.state === 'leased'
+          ? record
+          : undefined
+        : group.pending.find(one => one.position === position)
+    if (held === undefined || now - held.leasedAt < (change.idleMinMs ?? 0)) continue
+    if (change.holder !== undefined) {
+      held.holder = change.holder
+      held.leasedAt = now
+    }
+    if (change.counted === true) held.attempts++
+    held.deadline = change.leaseMs === undefined ? Infinity : now + change.leaseMs
+    if (record !== undefined) handed.push({ position, id: record.id, attempts: held.attempts })
+  }
+  return yes(handed)
+}

@@ -1,0 +1,190 @@
+/**
+ * The naive model of the engine: arrays, maps and loops over everything, written from the door's
+ * description and for nothing but being obviously right. No journal, no index, no heap.
+ *
+ * It does not guess what the engine may choose: when exactly an expired record is noticed, which
+ * subscriber is served, and which position a dead letter gets. Those it is *told* (`delivered`,
+ * `follow…`), and it says whether that was allowed.
+ */
+
+import { assert } from '../../src/base/assert.ts'
+import type { EngineErrorCode } from '../../src/engine/errors.ts'
+import type {
+  Binding,
+  DeathReason,
+  LogConfig,
+  QueueConfig,
+  RouteConfig,
+} from '../../src/engine/model.ts'
+import type { SubscriberDraft } from './operations.ts'
+
+export interface ModelDeath {
+  readonly queue: string
+  readonly reason: DeathReason
+  readonly count: number
+}
+
+export interface ModelRecord {
+  readonly position: number
+  readonly span: number
+  readonly id: string
+  readonly bodyBytes: number
+  readonly time: number
+  readonly priority: number
+  readonly transient: boolean
+  readonly route: string
+  /** The first is the record's own key. */
+  readonly keys: readonly string[]
+  readonly group: string | undefined
+  readonly dedupeId: string | undefined
+  readonly ttlMs: number | undefined
+  readonly expiresAt: number
+  readonly deaths: readonly ModelDeath[]
+  state: 'ready' | 'delayed' | 'leased'
+  attempts: number
+  holder: string
+  leasedAt: number
+  deadline: number
+  dueAt: number
+}
+
+export interface ModelPending {
+  position: number
+  /** Empty: given back, and next in line. */
+  holder: string
+  attempts: number
+  leasedAt: number
+  deadline: number
+}
+
+export interface ModelGroup {
+  readonly name: string
+  cursor: number
+  metadata: string | undefined
+  pending: ModelPending[]
+}
+
+export interface ModelSubscriber extends SubscriberDraft {
+  left: number
+  isPaused: boolean
+}
+
+export interface ModelLog {
+  readonly name: string
+  config: LogConfig
+  first: number
+  next: number
+  records: ModelRecord[]
+  groups: Map<string, ModelGroup>
+  seen: { id: string; position: number; time: number }[]
+  subscribers: ModelSubscriber[]
+  hadSubscriber: boolean
+  usedAt: number
+}
+
+export interface ModelRoute {
+  readonly name: string
+  readonly config: RouteConfig
+  bindings: Binding[]
+}
+
+/** A dead letter on its way: which position it gets, and among others in which order, is followed. */
+export interface Move {
+  readonly target: string
+  readonly passage: Passage
+}
+
+/** A record apart from its place in a log. */
+export type Passage = Pick<
+  ModelRecord,
+  | 'id'
+  | 'bodyBytes'
+  | 'span'
+  | 'priority'
+  | 'transient'
+  | 'route'
+  | 'keys'
+  | 'group'
+  | 'dedupeId'
+  | 'ttlMs'
+  | 'deaths'
+> & { readonly attempts: number; readonly dueAt: number | undefined }
+
+export type Answer<T> =
+  | { readonly ok: true; readonly value: T }
+  | { readonly ok: false; readonly error: EngineErrorCode }
+
+export function yes<T>(value: T): Answer<T> {
+  return { ok: true, value }
+}
+
+export function no(error: EngineErrorCode): Answer<never> {
+  return { ok: false, error }
+}
+
+/** Everything that the model knows. Plain data, so that a copy is a snapshot. */
+export class Model {
+  logs = new Map<string, ModelLog>()
+  routes = new Map<string, ModelRoute>()
+  moves: Move[] = []
+
+  clone(): Model {
+    const copy = new Model()
+    copy.logs = structuredClone(this.logs)
+    copy.routes = structuredClone(this.routes)
+    copy.moves = structuredClone(this.moves)
+    return copy
+  }
+
+  /** Equal for models that will answer everything alike. */
+  key(): string {
+    return JSON.stringify([this.logs, this.routes, this.moves], (_name, value) =>
+      value instanceof Map ? [...value] : value === Infinity ? 'never' : value,
+    )
+  }
+
+  log(name: string): ModelLog {
+    const log = this.logs.get(name)
+    assert(log !== undefined, 'model: the log is there')
+    return log
+  }
+}
+
+export function recordAt(log: ModelLog, position: number): ModelRecord | undefined {
+  return log.records.find(record => record.position === position)
+}
+
+export function queueOf(log: ModelLog): QueueConfig {
+  assert(log.config.queue !== undefined, 'model: a queue')
+  return log.config.queue
+}
+
+export function isExpired(record: ModelRecord, now: number): boolean {
+  return record.expiresAt <= now
+}
+
+/** Higher levels first, then older records. */
+export function deliveryOrder(config: QueueConfig) {
+  const level = (record: ModelRecord) => Math.min(record.priority, config.levels - 1)
+  return (left: ModelRecord, right: ModelRecord) =>
+    (config.ordering === 'group' ? 0 : level(right) - level(left)) || left.position - right.position
+}
+
+/** Ready records in the order of delivery; of an ordering group only what may go now. */
+export function offered(log: ModelLog, now: number): ModelRecord[] {
+  const config = queueOf(log)
+  const ready = log.records
+    .filter(record => record.state === 'ready' && !isExpired(record, now))
+    .sort(deliveryOrder(config))
+  if (config.ordering === 'none') return ready
+  return ready.filter(record => record.group === undefined || isHeadOfGroup(log, record, now))
+}
+
+function isHeadOfGroup(log: ModelLog, record: ModelRecord, now: number): boolean {
+  return log.records.every(
+    other =>
+      other.group !== record.group ||
+      (other.state !== 'leased' &&
+        (other.position >= record.position || (other.state === 'ready' && isExpired(other, now)))),
+  )
+}

@@ -1,0 +1,648 @@
+/**
+ * One run: the real engine on simulated ports, the model beside it, and operations from a seed.
+ *
+ *     operation ──> engine ──> answer ─┐
+ *         └──────> models ──> answer ──┴─ equal?     then: look at all of the engine, follow, equal?
+ *
+ * After each step a snapshot of the model is kept with the engine's gate. What a crash leaves must be
+ * the state of one of the snapshots, and not an earlier one than the newest that was revealed, which
+ * is the first whose gate had been released (I1, I2). Because different pasts can look the same from
+ * outside, there may be several models after a recovery; those that do not fit go as they are found
+ * out, and a run fails when none is left.
+ */
+
+import { Hash } from '../../src/base/hash.ts'
+import { SeededRandom } from '../../src/base/random.ts'
+import type { EngineDoor, EngineOptions } from '../../src/engine/engine.ts'
+import { EngineFailure } from '../../src/engine/errors.ts'
+import type { Delivery, Subscription } from '../../src/engine/model.ts'
+import type { Ports } from '../../src/engine/ports.ts'
+import { type SimulatedWorld, simulatedWorld } from '../../src/testing/testing.ts'
+import { follow, type Moment } from './follow.ts'
+import { type Model, Model as NewModel, recordAt } from './model.ts'
+import { restart } from './model-defining.ts'
+import { type Expected, handOut } from './model-leasing.ts'
+import { idOf, linesOfModel, linesOfSeen, type Seen, see } from './observe.ts'
+import { type Operation, printOperation, type SubscriberDraft, type Verb } from './operations.ts'
+import { checkProgress } from './progress.ts'
+import { chooseSwarm, type Swarm } from './swarm.ts'
+import { doToEngine, doToModel, type Said } from './verbs.ts'
+import { demand, Violation, violated } from './violation.ts'
+import { Workload } from './workload.ts'
+
+export type Open = (ports: Ports, options: Partial<EngineOptions>) => EngineDoor
+
+export interface SimulationOptions {
+  readonly seed: number
+  readonly open: Open
+  readonly operations: number
+  /** What a canary does to the world before the run. */
+  readonly prepare?: (world: SimulatedWorld) => void
+  /** The power goes at this storage call. */
+  readonly crashAtCall?: number
+  readonly swarm?: Swarm
+}
+
+export interface Counters {
+  operations: number
+  events: number
+  crashes: number
+  reopened: number
+  faults: number
+  deliveries: number
+  records: number
+}
+
+interface Branch {
+  readonly model: Model
+  /** What the engine is about to hand out, by queue. */
+  readonly expected: Map<string, Expected[]>
+}
+
+interface Snapshot {
+  /** Outputs that reveal it wait for this; -1: it is from before the last start. */
+  readonly gate: number
+  readonly models: readonly Model[]
+}
+
+/** Thrown by the storage at the call at which the power goes. */
+class PowerCut extends Error {}
+
+const batchMax = 128
+
+export class Simulation {
+  readonly world: SimulatedWorld
+  readonly counters: Counters = {
+    operations: 0,
+    events: 0,
+    crashes: 0,
+    reopened: 0,
+    faults: 0,
+    deliveries: 0,
+    records: 0,
+  }
+  readonly swarm: Swarm
+  readonly trace: string[] = []
+  readonly #options: SimulationOptions
+  readonly #random: SeededRandom
+  readonly #workload: Workload
+  readonly #hash = new Hash()
+  #engine: EngineDoor
+  #branches: Branch[]
+  #history: Snapshot[] = []
+  #subscriptions = new Map<string, Subscription>()
+  #failure: Error | undefined
+  /** A fault was injected and may show at any time. */
+  #isFaulty = false
+  #isCut = false
+  #isBatch = false
+  /** The engine may be late until then: the wall clock was stepped. */
+  #lateUntil = 0
+  #released = 0
+
+  constructor(options: SimulationOptions) {
+    this.#options = options
+    this.#random = new SeededRandom(options.seed)
+    this.swarm = options.swarm ?? chooseSwarm(this.#random)
+    this.world = simulatedWorld(this.#random.uint32())
+    this.#workload = new Workload(this.#random.fork(), this.swarm)
+    options.prepare?.(this.world)
+    this.#branches = [{ model: new NewModel(), expected: new Map() }]
+    this.#cutPowerAt(options.crashAtCall)
+    this.#history.push({ gate: -1, models: [new NewModel()] })
+    this.#engine = this.#open()
+    this.#recovered(this.#engine, 0)
+  }
+
+  /** The hash of everything that the engine has said, and of what it held in between. */
+  get hash(): string {
+    return this.#hash.hex()
+  }
+
+  get storageCalls(): number {
+    return this.world.storage.calls
+  }
+
+  run(): void {
+    for (let left = this.#options.operations; left > 0; left--) {
+      const operation = this.#workload.next(this.#branches[0]!.model)
+      this.#note(printOperation(operation))
+      this.counters.operations++
+      this.#perform(operation)
+      if (this.#random.chance(this.swarm.turnChance)) this.#turns()
+    }
+    this.#note('the end')
+    this.#advance(100)
+    this.#reopen()
+  }
+
+  // Operations
+
+  #perform(operation: Operation): void {
+    switch (operation.do) {
+      case 'batch':
+        this.#guarded(() => this.#batch(operation.verbs))
+        break
+      case 'subscribe':
+        this.#guarded(() => this.#subscribe(operation.queue, operation.subscriber))
+        break
+      case 'grant':
+      case 'pause':
+      case 'resume':
+      case 'cancel':
+        this.#guarded(() => this.#steer(operation))
+        break
+      case 'turn':
+        this.#turns()
+        break
+      case 'advance':
+        this.#advance(operation.ms)
+        break
+      case 'step-wall':
+        this.world.clock.stepWall(operation.ms)
+        this.#lateUntil = this.world.clock.monotonic() + 61_000 + Math.abs(operation.ms)
+        break
+      case 'reopen':
+        this.#reopen()
+        break
+      case 'kill':
+      case 'crash':
+        this.#die(operation.do)
+        break
+      case 'fail-call':
+        this.world.storage.failCall(this.world.storage.calls + operation.inCalls, operation.code)
+        this.#isFaulty = true
+        break
+      case 'free-bytes':
+        this.world.storage.capacity = this.world.storage.usedBytes + operation.bytes
+        this.#isFaulty = true
+        break
+      default:
+        this.#guarded(() => this.#verb(operation))
+    }
+  }
+
+  /** Runs what may meet a broken engine; afterwards everything must fit again. */
+  #guarded(run: () => void): void {
+    try {
+      run()
+      if (this.#failure === undefined && !this.#isCut) {
+        this.#endExpected()
+        this.#sync()
+      }
+    } catch (error) {
+      this.#accept(error)
+    }
+    if (this.#isCut) this.#die('crash')
+    else if (this.#failure !== undefined) this.#afterFailure()
+  }
+
+  /** An error is fine when it is the engine's own and somebody has broken the storage. */
+  #accept(error: unknown): void {
+    if (error instanceof Violation) throw error
+    if (this.#isCut || error instanceof PowerCut) return
+    if (error instanceof EngineFailure && this.#isFaulty) {
+      this.#failure ??= error
+      return
+    }
+    const text = error instanceof Error ? (error.stack ?? error.message) : String(error)
+    violated('answer', `the engine threw ${causesOf(error)}${text}`)
+  }
+
+  #verb(verb: Verb): void {
+    const moment = this.#moment()
+    const before = { gate: this.#engine.gate, recordGate: this.#engine.recordGate }
+    const said = doToEngine(this.#engine, verb, moment.now)
+    this.#hash.text(said.text)
+    if (said.error === 'disk-full' || said.error === 'overloaded') {
+      demand(this.#engine.alarm !== undefined, 'I9', `${said.error} without an alarm`)
+      return
+    }
+    this.#each(({ model }) => {
+      const isWaitedFor = mustWait(model, verb, said)
+      const expected = doToModel(model, verb, moment)
+      demand(
+        said.text === expected.text,
+        'answer',
+        `${verb.do} said ${said.text}, the model says ${expected.text}`,
+      )
+      if (!isWaitedFor || said.error !== undefined) return
+      demand(this.#engine.gate > before.gate, 'I1', `${verb.do} did not raise the gate`)
+    })
+  }
+
+  #batch(verbs: readonly Verb[]): void {
+    this.#isBatch = true
+    try {
+      this.#engine.batch(() => {
+        for (const verb of verbs) {
+          this.#verb(verb)
+          this.#sync()
+        }
+      })
+    } finally {
+      this.#isBatch = false
+    }
+  }
+
+  // Subscribers
+
+  #subscribe(queue: string, draft: SubscriberDraft): void {
+    const key = `${queue}/${draft.holder}`
+    if (this.#subscriptions.has(key)) return
+    const { leaseMs, settlesAtOnce: _chance, ...rest } = draft
+    const outcome = this.#engine.subscribe(queue, {
+      ...rest,
+      ...(leaseMs === undefined ? {} : { leaseMs }),
+      deliver: delivery => this.#delivered(queue, draft, delivery),
+      ended: () => {
+        this.#subscriptions.delete(key)
+      },
+    })
+    if (outcome.ok) this.#subscriptions.set(key, outcome.value)
+    const text = outcome.ok ? 'done' : outcome.error
+    this.#each(({ model }) => {
+      const expected = subscribeToModel(model, queue, draft)
+      demand(text === expected, 'answer', `subscribe said ${text}, the model says ${expected}`)
+    })
+  }
+
+  #steer(operation: Extract<Operation, { do: 'grant' | 'pause' | 'resume' | 'cancel' }>): void {
+    const key = `${operation.queue}/${operation.holder}`
+    const subscription = this.#subscriptions.get(key)
+    if (subscription === undefined) return
+    if (operation.do === 'grant') subscription.grant(operation.count)
+    else subscription[operation.do]()
+    if (operation.do === 'cancel') this.#subscriptions.delete(key)
+    this.#each(({ model }) => {
+      const log = model.log(operation.queue)
+      const subscriber = log.subscribers.find(one => one.holder === operation.holder)
+      if (subscriber === undefined) return violated('answer', `${key} is not known`)
+      if (operation.do === 'grant') subscriber.left += operation.count
+      else if (operation.do !== 'cancel') subscriber.isPaused = operation.do === 'pause'
+      else {
+        log.subscribers = log.subscribers.filter(one => one !== subscriber)
+        log.usedAt = this.#moment().monotonic
+      }
+    })
+  }
+
+  /** The engine hands a record to a subscriber, from one of its turns. */
+  #delivered(queue: string, draft: SubscriberDraft, { record, attempts }: Delivery): void {
+    if (this.#failure !== undefined || this.#isCut) return
+    const { position } = record
+    const got = { holder: draft.holder, position, id: idOf(record), attempts }
+    this.counters.deliveries++
+    this.#hash.text(JSON.stringify(got))
+    this.#note(`  ${queue} hands ${got.id} at ${position} (${attempts}) to ${draft.holder}`)
+    let seen: Seen | undefined
+    this.#each(({ model, expected }) => {
+      const list = expected.get(queue) ?? []
+      if (list.length === 0) {
+        seen ??= see(this.#engine)
+        const moment = this.#moment()
+        follow(model, seen, moment)
+        const log = model.logs.get(queue)
+        if (log !== undefined) list.push(...handOut(log, batchMax, moment.now))
+        expected.set(queue, list)
+      }
+      const next = list.shift()
+      const nextText = next === undefined ? 'nothing' : JSON.stringify(next)
+      demand(
+        next !== undefined && JSON.stringify(sorted(got)) === JSON.stringify(sorted(next)),
+        ruleOf(model, queue, got, next),
+        `${queue} handed ${JSON.stringify(got)}, the model says ${nextText}`,
+      )
+    })
+    const settlement = draft.settled ? undefined : this.#workload.settlementAtOnce(draft)
+    if (settlement === undefined) return
+    this.#verb({
+      do: 'settle',
+      target: { log: queue },
+      holder: draft.holder,
+      positions: [position],
+      settlement,
+    })
+  }
+
+  /** After an event nothing that the model expects to be handed out may be left. */
+  #endExpected(): void {
+    this.#each(({ expected }) => {
+      for (const [queue, list] of expected) {
+        const left = list[0]
+        if (left === undefined) continue
+        violated('I8', `${queue} did not hand ${left.id} at ${left.position} to ${left.holder}`)
+      }
+    })
+  }
+
+  // Time
+
+  #turns(): void {
+    for (let count = 0; this.world.clock.untilNext() === 0; count++) {
+      demand(count < 10_000, 'progress', 'the engine never comes to rest')
+      this.#event()
+    }
+  }
+
+  #advance(ms: number): void {
+    const { clock } = this.world
+    const until = clock.monotonic() + ms
+    while (clock.monotonic() + clock.untilNext() <= until) this.#event()
+    clock.advance(Math.max(0, until - clock.monotonic()))
+    this.#guarded(() => undefined)
+    if (ms === 0 || clock.monotonic() < this.#lateUntil || clock.untilNext() === 0) return
+    if (this.#engine.alarm !== undefined) return
+    this.#each(({ model }) => checkProgress(model, this.#moment()))
+  }
+
+  #event(): void {
+    this.counters.events++
+    this.#guarded(() => {
+      this.world.clock.step()
+    })
+  }
+
+  #moment(): Moment {
+    return { now: this.world.clock.now(), monotonic: this.world.clock.monotonic() }
+  }
+
+  // Comparing
+
+  /** Looks at the whole engine and lets the models follow; keeps a snapshot. */
+  #sync(): void {
+    const seen = this.#look()
+    const lines = linesOfSeen(seen)
+    const moment = this.#moment()
+    this.#each(({ model }) => {
+      follow(model, seen, moment)
+      const difference = differenceOf(lines, linesOfModel(model))
+      demand(difference === undefined, 'I2', difference ?? '')
+    })
+    this.counters.records = Math.max(this.counters.records, lines.length)
+    this.#checkReleased()
+    if (!this.#isBatch) this.#keep(this.#engine.gate)
+  }
+
+  /** Looking makes the engine want a turn; it has nothing to do in it. */
+  #look(): Seen {
+    const { clock } = this.world
+    const isIdle = clock.soonCount === 0
+    const seen = see(this.#engine)
+    if (isIdle && !this.#isBatch && clock.soonCount > 0) clock.step()
+    return seen
+  }
+
+  #checkReleased(): void {
+    const { gate, recordGate, released } = this.#engine
+    demand(recordGate <= gate, 'I1', 'the gate of records is behind that of everything')
+    demand(released >= this.#released, 'I1', 'what was released stays released')
+    this.#released = released
+  }
+
+  #keep(gate: number): void {
+    this.#history.push({ gate, models: this.#branches.map(({ model }) => model.clone()) })
+    const floor = this.swarm.durability.kind === 'always' ? this.#floor() : 0
+    if (floor > 0) this.#history.splice(0, floor)
+  }
+
+  /** The oldest snapshot that a crash may lead back to. */
+  #floor(): number {
+    let newest = -1
+    for (const { gate } of this.#history)
+      if (gate <= this.#released) newest = Math.max(newest, gate)
+    return Math.max(
+      0,
+      this.#history.findIndex(snapshot => snapshot.gate === newest),
+    )
+  }
+
+  /** Every past that is still possible must agree; those that do not are out. */
+  #each(check: (branch: Branch) => void): void {
+    const left: Branch[] = []
+    let last: unknown
+    for (const branch of this.#branches) {
+      try {
+        check(branch)
+        left.push(branch)
+      } catch (error) {
+        if (!(error instanceof Violation)) throw error
+        last = error
+      }
+    }
+    if (left.length === 0) throw last
+    this.#branches = left
+  }
+
+  // Ends and beginnings
+
+  #reopen(): void {
+    this.counters.reopened++
+    const { alarm } = this.#engine
+    let isClosed = false
+    this.#guardedEnd(() => {
+      this.#engine.close(() => {
+        isClosed = true
+      })
+      const until = this.world.clock.monotonic() + 60_000
+      while (!isClosed && this.world.clock.monotonic() < until && !this.#isCut) {
+        if (!this.world.clock.step()) break
+      }
+    })
+    if (this.#isCut) return this.#die('crash')
+    if (this.#failure !== undefined) return this.#afterFailure()
+    demand(isClosed || this.#isFaulty, 'progress', 'the engine did not close')
+    const isClean = alarm === undefined && !this.#isFaulty
+    this.world.kill()
+    this.#restart(isClean ? this.#history.length - 1 : this.#floor())
+    if (isClean) this.#history = this.#history.slice(-1)
+  }
+
+  #guardedEnd(run: () => void): void {
+    try {
+      run()
+    } catch (error) {
+      this.#accept(error)
+    }
+  }
+
+  #die(how: 'kill' | 'crash'): void {
+    this.counters.crashes++
+    const isPromised = how === 'kill' || this.swarm.durability.kind === 'always'
+    const floor = isPromised ? this.#floor() : 0
+    if (how === 'kill') this.world.kill()
+    else this.world.crash()
+    this.#restart(floor)
+  }
+
+  /** The engine has stopped: it must say so to everybody, and be right after a restart. */
+  #afterFailure(): void {
+    this.counters.faults++
+    demand(this.#isFaulty, 'I10', `the engine stopped by itself: ${causesOf(this.#failure)}`)
+    try {
+      this.#engine.createLog('after', {})
+      violated('I10', 'the engine works on after a failure')
+    } catch (error) {
+      demand(error instanceof EngineFailure, 'I10', `after a failure it throws ${String(error)}`)
+    }
+    this.#note(`  the engine stopped: ${this.#failure?.message}`)
+    this.#die(this.#random.pick(['kill', 'crash'] as const))
+  }
+
+  #restart(floor: number): void {
+    this.#isCut = false
+    this.#failure = undefined
+    this.#isFaulty = false
+    this.world.storage.clearFailures()
+    this.world.storage.capacity = Number.MAX_SAFE_INTEGER
+    this.world.storage.onCall = undefined
+    this.#subscriptions = new Map()
+    this.#isBatch = false
+    this.#engine = this.#open()
+    this.#recovered(this.#engine, floor)
+  }
+
+  #open(): EngineDoor {
+    const { durability, fileBytes, cacheBytes } = this.swarm
+    const options = { durability, fileBytes, cacheBytes, diskFreeMin: 1000 }
+    let engine: EngineDoor
+    try {
+      engine = this.#options.open(this.world, options)
+    } catch (error) {
+      if (error instanceof PowerCut) {
+        this.world.crash()
+        this.world.storage.onCall = undefined
+        this.#isCut = false
+        return this.#open()
+      }
+      const text = error instanceof Error ? (error.stack ?? '') : ''
+      return violated('I2', `the engine does not open: ${causesOf(error)}${text}`)
+    }
+    engine.onFailure(failure => {
+      if (engine === this.#engine) this.#failure = failure
+    })
+    return engine
+  }
+
+  /** What is there after a start is one of the states that were there before the end. */
+  #recovered(engine: EngineDoor, floor: number): void {
+    const seen = this.#look()
+    const lines = linesOfSeen(seen)
+    const moment = this.#moment()
+    const fitting = new Map<string, Model>()
+    let last = -1
+    let difference: string | undefined
+    for (let index = this.#history.length - 1; index >= floor; index--) {
+      for (const before of this.#history[index]!.models) {
+        const model = before.clone()
+        restart(model, moment.now, moment.monotonic)
+        follow(model, seen, moment)
+        const found = differenceOf(lines, linesOfModel(model))
+        difference ??= found
+        if (found !== undefined) continue
+        fitting.set(model.key(), model)
+        last = Math.max(last, index)
+      }
+    }
+    if (last < 0) {
+      const count = this.#history.length - floor
+      violated('I1', `it recovers none of ${count} possible states; the newest: ${difference}`)
+    }
+    this.#branches = [...fitting.values()].map(model => ({ model, expected: new Map() }))
+    const kept = this.#history.slice(floor, last + 1)
+    this.#history = kept.map(({ models }) => ({ gate: -1, models }))
+    this.#released = engine.released
+    this.#keep(engine.gate)
+    this.#note(`  recovered step ${last - floor} of ${this.#history.length - 1}`)
+    for (const line of lines) this.#hash.text(line)
+  }
+
+  #cutPowerAt(call: number | undefined): void {
+    if (call === undefined) return
+    this.world.storage.onCall = number => {
+      if (number < call) return
+      this.#isCut = true
+      throw new PowerCut(`the power goes at storage call ${number}`)
+    }
+  }
+
+  #note(line: string): void {
+    this.trace.push(`${String(Math.round(this.world.clock.monotonic())).padStart(7)} ${line}`)
+    if (this.trace.length > 400) this.trace.shift()
+  }
+}
+
+function subscribeToModel(model: Model, queue: string, draft: SubscriberDraft): string {
+  const log = model.logs.get(queue)
+  if (log === undefined) return 'not-found'
+  if (log.config.queue === undefined) return 'wrong-kind'
+  if (log.subscribers.some(one => one.exclusive)) return 'exclusive'
+  if (draft.exclusive && log.subscribers.length > 0) return 'exclusive'
+  const subscriber = { ...draft, left: draft.credit, isPaused: false }
+  const behind = log.subscribers.findIndex(one => one.priority < draft.priority)
+  const isLast = log.config.queue.singleActive || behind < 0
+  log.subscribers.splice(isLast ? log.subscribers.length : behind, 0, subscriber)
+  log.hadSubscriber = true
+  return 'done'
+}
+
+/** True when the verb changes what is durable, so that its reply must wait. */
+function mustWait(model: Model, verb: Verb, said: Said): boolean {
+  if (said.error !== undefined) return false
+  const isDurable = (name: string) => model.logs.get(name)?.config.durable === true
+  switch (verb.do) {
+    case 'create-log':
+    case 'create-route':
+      return verb.config.durable !== false
+    case 'append':
+      return (
+        isDurable(verb.log) &&
+        said.text.includes('"duplicate":false') &&
+        verb.records.every(draft => draft.transient !== true)
+      )
+    case 'settle':
+      return (
+        isDurable(verb.target.log) && verb.positions.length > 0 && verb.settlement.kind !== 'return'
+      )
+    case 'commit':
+    case 'create-group':
+    case 'drop-group':
+      return isDurable(verb.log)
+    case 'drop-log':
+      return isDurable(verb.name)
+    case 'trim':
+      return isDurable(verb.log) && said.text !== '{"count":0}'
+    default:
+      return false
+  }
+}
+
+/** Which invariant a wrong hand-over breaks. */
+function ruleOf(model: Model, queue: string, got: Expected, next: Expected | undefined) {
+  const log = model.logs.get(queue)
+  const record = log === undefined ? undefined : recordAt(log, got.position)
+  if (record === undefined) return 'I7'
+  if (record.state === 'leased' && next?.position !== got.position) return 'I6'
+  return 'I8'
+}
+
+function sorted(expected: Expected): Expected {
+  const { holder, position, id, attempts } = expected
+  return { holder, position, id, attempts }
+}
+
+function differenceOf(lines: readonly string[], model: readonly string[]): string | undefined {
+  for (let index = 0; index < Math.max(lines.length, model.length); index++) {
+    if (lines[index] === model[index]) continue
+    const owner = lines.slice(0, index + 1).findLast(line => line.startsWith('log '))
+    const where = owner === undefined ? '' : `in ${owner.split(' ')[1]}, `
+    return `${where}the engine has\n      ${lines[index]}\n    and the model\n      ${model[index]}`
+  }
+  return undefined
+}
+
+function causesOf(error: unknown): string {
+  let text = ''
+  for (let at = error; at instanceof Error; at = at.cause) text += `${at.name}: ${at.message} ← `
+  return text
+}

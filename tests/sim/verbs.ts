@@ -1,0 +1,166 @@
+/** One verb, done to the engine and done to the model; both answer in the same words. */
+
+import { encodeUtf8 } from '../../src/base/bytes.ts'
+import type { EngineDoor } from '../../src/engine/engine.ts'
+import {
+  type AttributeValue,
+  type Delivery,
+  formats,
+  type RecordInput,
+} from '../../src/engine/model.ts'
+import type { Moment } from './follow.ts'
+import type { Answer, Model } from './model.ts'
+import * as defining from './model-defining.ts'
+import * as leasing from './model-leasing.ts'
+import * as storing from './model-storing.ts'
+import { bodyOf, envelopeOf, idOf } from './observe.ts'
+import type { Draft, Verb } from './operations.ts'
+
+/** What a verb said, as text; `error` when it was refused, `changes` when a reply must wait for it. */
+export interface Said {
+  readonly text: string
+  readonly error: string | undefined
+}
+
+export function doToEngine(engine: EngineDoor, verb: Verb, now: number): Said {
+  switch (verb.do) {
+    case 'create-log':
+      return nothing(engine.createLog(verb.name, verb.config))
+    case 'create-route':
+      return nothing(engine.createRoute(verb.name, verb.config))
+    case 'create-group':
+      return nothing(engine.createGroup(verb.log, verb.group, verb.from))
+    case 'alter':
+      return nothing(engine.alter(verb.name, verb.config))
+    case 'drop-log':
+      return said(engine.dropLog(verb.name, verb.unless))
+    case 'drop-route':
+      return said(engine.dropRoute(verb.name, verb.unless))
+    case 'drop-group':
+      return said(engine.dropGroup(verb.log, verb.group))
+    case 'bind':
+      return said(engine.bind(verb.binding))
+    case 'unbind':
+      return said(engine.unbind(verb.binding))
+    case 'publish': {
+      const record = inputOf(verb.record, verb.keys[0], now)
+      const keys = verb.keys.length === 1 ? verb.keys[0]! : verb.keys
+      const outcome = engine.publish(verb.route, keys, record, attributesOf(verb.record))
+      return { text: JSON.stringify(outcome), error: outcome.error }
+    }
+    case 'append':
+      return said(
+        engine.append(
+          verb.log,
+          verb.records.map(draft => inputOf(draft, draft.key, now)),
+        ),
+      )
+    case 'lease': {
+      const { holder, countMax, leaseMs, settled } = verb
+      const options = { holder, countMax, settled, ...(leaseMs === undefined ? {} : { leaseMs }) }
+      return handed(engine.lease(verb.target, options))
+    }
+    case 'settle':
+      return said(engine.settle(verb.target, verb.holder, verb.positions, verb.settlement))
+    case 'extend':
+      return handed(engine.extend(verb.target, verb.positions, verb.change))
+    case 'commit': {
+      const metadata = verb.metadata === undefined ? undefined : encodeUtf8(verb.metadata)
+      return said(engine.commit(verb.log, verb.group, verb.cursor, metadata))
+    }
+    case 'trim':
+      return said(engine.trim(verb.log, verb.what))
+  }
+}
+
+export function doToModel(model: Model, verb: Verb, { now, monotonic }: Moment): Said {
+  switch (verb.do) {
+    case 'create-log':
+      return said(defining.createLog(model, verb.name, verb.config, monotonic))
+    case 'create-route':
+      return said(defining.createRoute(model, verb.name, verb.config))
+    case 'create-group':
+      return said(defining.createGroup(model, verb.log, verb.group, verb.from))
+    case 'alter':
+      return said(defining.alter(model, verb.name, verb.config))
+    case 'drop-log':
+      return said(defining.dropLog(model, verb.name, verb.unless))
+    case 'drop-route':
+      return said(defining.dropRoute(model, verb.name, verb.unless))
+    case 'drop-group':
+      return said(defining.dropGroup(model, verb.log, verb.group))
+    case 'bind':
+      return said(defining.bind(model, verb.binding))
+    case 'unbind':
+      return said(defining.unbind(model, verb.binding))
+    case 'publish': {
+      const outcome = storing.publish(model, verb.route, verb.keys, verb.record, now)
+      return { text: JSON.stringify(outcome), error: outcome.error }
+    }
+    case 'append':
+      return said(storing.append(model, verb.log, verb.records, now))
+    case 'lease': {
+      const log = model.logs.get(verb.target.log)
+      const answer = leasing.lease(model, verb.target, verb, now)
+      if (answer.ok && log !== undefined) log.usedAt = monotonic
+      return said(answer)
+    }
+    case 'settle':
+      return said(
+        leasing.settle(model, verb.target, verb.holder, verb.positions, verb.settlement, now),
+      )
+    case 'extend':
+      return said(leasing.extend(model, verb.target, verb.positions, verb.change, now))
+    case 'commit':
+      return said(defining.commit(model, verb.log, verb.group, verb.cursor, verb.metadata))
+    case 'trim':
+      return said(defining.trim(model, verb.log, verb.what))
+  }
+}
+
+type Outcome<T> =
+  | { readonly ok: true; readonly value: T }
+  | { readonly ok: false; readonly error: string }
+
+function said(outcome: Outcome<unknown> | Answer<unknown>): Said {
+  if (!outcome.ok) return { text: outcome.error, error: outcome.error }
+  return { text: JSON.stringify(outcome.value) ?? 'done', error: undefined }
+}
+
+/** For answers that describe what the next look will show anyway. */
+function nothing(outcome: Outcome<unknown>): Said {
+  return outcome.ok ? { text: 'done', error: undefined } : said(outcome)
+}
+
+function handed(outcome: Outcome<readonly Delivery[]>): Said {
+  if (!outcome.ok) return said(outcome)
+  return said({
+    ok: true,
+    value: outcome.value.map(({ record, attempts }) => ({
+      position: record.position,
+      id: idOf(record),
+      attempts,
+    })),
+  })
+}
+
+function inputOf(draft: Draft, key: string | undefined, now: number): RecordInput {
+  return {
+    format: formats.amqpProperties,
+    envelope: envelopeOf(draft.id),
+    body: bodyOf(draft.id, draft.bodyBytes),
+    key: key === undefined ? undefined : encodeUtf8(key),
+    group: draft.group,
+    dedupeId: draft.dedupeId,
+    priority: draft.priority,
+    ttlMs: draft.ttlMs,
+    dueAt: draft.dueInMs === undefined ? undefined : now + draft.dueInMs,
+    span: draft.span,
+    transient: draft.transient,
+  }
+}
+
+function attributesOf(draft: Draft): (() => ReadonlyMap<string, AttributeValue>) | undefined {
+  const { attributes } = draft
+  return attributes === undefined ? undefined : () => new Map(Object.entries(attributes))
+}
