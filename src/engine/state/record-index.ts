@@ -49,7 +49,8 @@ export class RecordIndex {
       chunk.used === chunkRecords ||
       position - chunk.first > 0xffff_ffff
     ) {
-      const data = new Uint32Array(8 * words)
+      // A log that has filled a chunk will fill the next one: no growing in steps.
+      const data = new Uint32Array((chunk?.used === chunkRecords ? chunkRecords : 8) * words)
       chunk = { first: position, used: 0, live: 0, data, gaps: undefined }
       this.#chunks.push(chunk)
     }
