@@ -11,7 +11,7 @@ import { noBytes } from '../../base/bytes.ts'
 import type { PropertyScan } from '../../wire/amqp/content.ts'
 import { newPropertyScan, scanProperties } from '../../wire/amqp/content.ts'
 import { decodeText } from '../../wire/amqp/text.ts'
-import { mayHaveCopies } from './headers.ts'
+import { scanHeaders } from './headers.ts'
 import { limits } from './limits.ts'
 import { emptyName, type Name, replyQueue } from './names.ts'
 import { checkExpiration } from './queue-arguments.ts'
@@ -122,8 +122,8 @@ export class Content {
     this.wantsReply =
       replyToEnd - replyToStart === replyQueue.length &&
       decodeText(kept.subarray(replyToStart, replyToEnd)) === replyQueue
-    this.special =
-      this.wantsReply || (headersStart >= 0 && mayHaveCopies(kept, headersStart, headersEnd))
+    const copies = headersStart >= 0 && scanHeaders(kept, headersStart, headersEnd)
+    this.special = this.wantsReply || copies
     this.properties = kept
   }
 }

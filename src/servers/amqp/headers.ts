@@ -10,8 +10,9 @@ import type { Death, DeathReason } from '../../engine/model.ts'
 import type { Properties } from '../../wire/amqp/content.ts'
 import { decodeProperties, encodeProperties, noProperties } from '../../wire/amqp/content.ts'
 import type { FieldTable, FieldValue } from '../../wire/amqp/field-table.ts'
-import { fieldOf, fieldTypeNames } from '../../wire/amqp/field-table.ts'
+import { fieldDepthMax, fieldOf, fieldTypeNames } from '../../wire/amqp/field-table.ts'
 import { decodeText } from '../../wire/amqp/text.ts'
+import { WireError } from '../../wire/schema/errors.ts'
 import { fail } from './errors.ts'
 import { nameIn } from './names.ts'
 
@@ -125,15 +126,67 @@ function keysIn(name: 'CC' | 'BCC', headers: FieldTable): string[] {
 }
 
 /**
- * Whether a table in bytes (its length first) may have a `CC` or `BCC`: the octets of the name, with
- * its length before and a type's letter behind. Never misses one; what it finds may still be inside
- * another value, so the table is decoded then.
+ * Walks a table in bytes (its length first) without decoding it; true when it has a `CC` or `BCC`.
+ * Throws `WireError` 502 for a table that nobody could read: it must not get to a consumer.
  */
-export function mayHaveCopies(bytes: Uint8Array, start: number, end: number): boolean {
-  for (let at = start + 5; at + 2 < end; at++) {
-    if (bytes[at] !== 0x43 || bytes[at + 1] !== 0x43 || bytes[at + 2]! < 0x41) continue
-    const before = bytes[at - 1]!
-    if (before === 2 || (before === 0x42 && bytes[at - 2] === 3)) return true
+export function scanHeaders(bytes: Uint8Array, start: number, end: number): boolean {
+  if (start + 4 + lengthAt(bytes, start, end) !== end) throw broken(start)
+  let copies = false
+  let at = start + 4
+  while (at < end) {
+    const length = bytes[at]!
+    const name = at + 1
+    if (isCopies(bytes, name, length)) copies = true
+    at = skipValue(bytes, name + length, end, 0)
   }
-  return false
+  if (at !== end) throw broken(at)
+  return copies
+}
+
+function isCopies(bytes: Uint8Array, at: number, length: number): boolean {
+  if (length === 3 && bytes[at] === 0x42) return bytes[at + 1] === 0x43 && bytes[at + 2] === 0x43
+  return length === 2 && bytes[at] === 0x43 && bytes[at + 1] === 0x43
+}
+
+/** Octets of the values of fixed size, by the letter of their type. */
+const sizes = new Int8Array(256).fill(-1)
+for (const [letters, size] of [
+  ['V', 0],
+  ['tbB', 1],
+  ['su', 2],
+  ['Iif', 4],
+  ['D', 5],
+  ['ldT', 8],
+] as const) {
+  for (const letter of letters) sizes[letter.charCodeAt(0)] = size
+}
+
+function skipValue(bytes: Uint8Array, at: number, end: number, depth: number): number {
+  if (at >= end) throw broken(at)
+  const type = bytes[at]!
+  const size = sizes[type]!
+  if (size >= 0) return at + 1 + size
+  const from = at + 5
+  const to = from + lengthAt(bytes, at + 1, end)
+  if (to > end || depth >= fieldDepthMax) throw broken(at)
+  if (type === 0x53 || type === 0x78) return to
+  if (type !== 0x41 && type !== 0x46) throw broken(at)
+  let inner = from
+  while (inner < to) {
+    if (type === 0x46) inner += 1 + bytes[inner]!
+    inner = skipValue(bytes, inner, to, depth + 1)
+  }
+  if (inner !== to) throw broken(inner)
+  return to
+}
+
+function lengthAt(bytes: Uint8Array, at: number, end: number): number {
+  if (at + 4 > end) throw broken(at)
+  return (
+    ((bytes[at]! << 24) | (bytes[at + 1]! << 16) | (bytes[at + 2]! << 8) | bytes[at + 3]!) >>> 0
+  )
+}
+
+function broken(at: number): WireError {
+  return new WireError(502, 'headers cannot be read', at)
 }

@@ -23,6 +23,7 @@ import { formats } from '../../engine/model.ts'
 import { noProperties, writeAck, writeDeliver } from '../../wire/amqp/content.ts'
 import { writeMethodFrame } from '../../wire/amqp/frame.ts'
 import { BasicNack, type MethodTable } from '../../wire/amqp/methods.ts'
+import { WireError } from '../../wire/schema/errors.ts'
 import type { Outbox } from '../connection.ts'
 import type { Broker } from './broker.ts'
 import { Content } from './content.ts'
@@ -225,7 +226,13 @@ export function propertiesOf(
 ): Uint8Array {
   const envelope = record.format === formats.amqpProperties ? record.envelope : noProperties
   if (record.deaths.length === 0 && redeliveries === 0) return envelope
-  return deliveredProperties(envelope, host.vhost, record.deaths, redeliveries)
+  try {
+    return deliveredProperties(envelope, host.vhost, record.deaths, redeliveries)
+  } catch (error) {
+    // We are in the engine's turn: what cannot be read goes out as it is stored.
+    if (error instanceof WireError) return envelope
+    throw error
+  }
 }
 
 /** A publish or an acknowledgement that waits for tx.commit. */
