@@ -203,4 +203,14 @@ export function equalBytes(left: Uint8Array, right: Uint8Array): boolean {
   return true
 }
 
+/** Negative, zero or positive, byte by byte; a prefix comes before what it begins. */
+export function compareBytes(left: Uint8Array, right: Uint8Array): number {
+  const length = Math.min(left.length, right.length)
+  for (let index = 0; index < length; index++) {
+    const difference = left[index]! - right[index]!
+    if (difference !== 0) return difference
+  }
+  return left.length - right.length
+}
+
 export const noBytes: Uint8Array = new Uint8Array(0)

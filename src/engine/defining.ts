@@ -3,7 +3,13 @@
 import { encodeUtf8 } from '../base/bytes.ts'
 import type { Core } from './core.ts'
 import { done, type Outcome, refused } from './errors.ts'
-import { type Definition, rangesOf, writeDefinition, writePositions } from './journal/effects.ts'
+import {
+  type Definition,
+  rangesOf,
+  writeDefinition,
+  writePositions,
+  writePut,
+} from './journal/effects.ts'
 import { kinds } from './journal/format.ts'
 import { limits } from './limits.ts'
 import {
@@ -22,6 +28,7 @@ import type { Group } from './state/group.ts'
 import type { Log } from './state/log.ts'
 import type { Route } from './state/route.ts'
 import { targetKey } from './state/state.ts'
+import type { TableChange } from './state/table.ts'
 
 /** A definition's input: what is left out takes its default. */
 export type LogInput = Partial<Omit<LogConfig, 'queue'>> & {
@@ -160,6 +167,36 @@ export class Defining {
     return done(undefined)
   }
 
+  createTable(name: string, durable: boolean): Outcome<undefined> {
+    const { state } = this.#core
+    const wrong = wrongName(name)
+    if (wrong !== undefined) return refused('invalid', wrong)
+    if (state.tables.has(name)) return refused('exists', `table '${name}' exists`)
+    if (state.tables.size >= limits.tablesMax) return refused('limit', 'too many tables')
+    this.#define({ do: 'create-table', name, durable }, durable)
+    return done(undefined)
+  }
+
+  dropTable(name: string): Outcome<undefined> {
+    const table = this.#core.state.tables.get(name)
+    if (table === undefined) return refused('not-found', `there is no table '${name}'`)
+    this.#define({ do: 'drop-table', name }, table.durable)
+    return done(undefined)
+  }
+
+  put(name: string, changes: readonly TableChange[]): Outcome<undefined> {
+    const { journal, state } = this.#core
+    const table = state.tables.get(name)
+    if (table === undefined) return refused('not-found', `there is no table '${name}'`)
+    let bytes = table.bytes
+    for (const [field, value] of changes) bytes += field.length + (value?.length ?? 0)
+    if (bytes > limits.tableBytesMax) return refused('limit', `table '${name}' is full`)
+    const kept = changes.map(([field, value]): TableChange => [field, value?.slice()])
+    writePut(journal, name, kept, table.durable ? 'gated' : 'lazy')
+    state.put(name, kept)
+    return done(undefined)
+  }
+
   commit(log: Log, group: Group, cursor: number, metadata: Uint8Array | undefined): void {
     writePositions(this.#core.journal, kinds.cursor, log.id, [], 'gated', {
       a: cursor,
@@ -190,6 +227,7 @@ export class Defining {
     for (const route of [...state.routes.values()]) {
       if (!route.config.durable) this.dropRoute(route.name, {})
     }
+    for (const table of [...state.tables.values()]) if (!table.durable) this.dropTable(table.name)
   }
 
   #define(definition: Definition, durable: boolean): void {

@@ -390,6 +390,31 @@ describe('a group', () => {
   })
 })
 
+describe('a table', () => {
+  it('keeps its fields through a restart and a crash, and forgets what was taken out', () => {
+    const { world, engine } = open()
+    assert.ok(engine.createTable('t').ok)
+    engine.createTable('volatile', { durable: false })
+    engine.put('t', [
+      ['a', encodeUtf8('1')],
+      ['b', encodeUtf8('2')],
+    ])
+    engine.put('t', [
+      ['a', undefined],
+      ['ü', noBytes],
+    ])
+    world.clock.runUntilIdle(100)
+    world.crash()
+    const again = restart(world, openEngine(world))
+    const fields = [...(again.table('t') ?? [])].map(([field, value]) => [field, decodeUtf8(value)])
+    assert.deepEqual(fields, [
+      ['b', '2'],
+      ['ü', ''],
+    ])
+    assert.equal(again.table('volatile'), undefined)
+  })
+})
+
 describe('the journal', () => {
   it('gives the same state after a clean restart, small or large', () => {
     const { world, engine } = open({

@@ -42,6 +42,7 @@ import { Reading } from './reading.ts'
 import type { Log } from './state/log.ts'
 import { encodeState } from './state/snapshot.ts'
 import { State, targetKey } from './state/state.ts'
+import type { TableChange } from './state/table.ts'
 import { Storing } from './storing.ts'
 import { Upkeep } from './upkeep.ts'
 
@@ -62,6 +63,12 @@ export interface EngineOptions {
   /** How much of the recently written journal is kept in memory. */
   readonly cacheBytes: number
 }
+
+/** Where to begin reading. By `key` only in logs whose keys rise with the positions. */
+export type ReadFrom =
+  | { readonly position: number }
+  | { readonly time: number }
+  | { readonly key: Uint8Array }
 
 /** A queue's or a group's leases: `{ log }` is the queue itself, `{ log, group }` a group on a log. */
 export interface LeaseTarget {
@@ -131,10 +138,10 @@ export interface EngineDoor {
     log: string,
     records: readonly RecordInput[],
   ): Outcome<readonly { readonly position: number; readonly duplicate: boolean }[]>
-  /** By position, or from the first record at or after a time. Does not lease, changes nothing. */
+  /** By position, or from the first record at or after a time or a key (in logs that rise by it). Does not lease, changes nothing. */
   read(
     log: string,
-    from: { readonly position: number } | { readonly time: number },
+    from: ReadFrom,
     limits: { readonly countMax: number; readonly bytesMax: number },
   ): Outcome<StoredRecord[]>
   /** Looks at the ready records of a queue, in the order of delivery, without changing anything. */
@@ -171,6 +178,17 @@ export interface EngineDoor {
   ): Outcome<{ count: number }>
   /** Calls back once, from a turn, when the log has records at or after `position`, or is gone. */
   watch(log: string, position: number, wake: () => void): Outcome<{ cancel(): void }>
+  /**
+   * Tables: what a server must remember besides records. A name space of their own; fields are
+   * text, values bytes; all changes of one `put` are one effect. Values are copied in, and borrowed
+   * out: do not change them.
+   */
+  createTable(name: string, options?: { durable?: boolean }): Outcome<undefined>
+  dropTable(name: string): Outcome<undefined>
+  put(table: string, changes: readonly TableChange[]): Outcome<undefined>
+  /** The live map of a table; undefined: there is none. */
+  table(name: string): ReadonlyMap<string, Uint8Array> | undefined
+  tables(): string[]
   /** Several verbs, one effect: all of them are on the disk, or none. */
   batch<T>(verbs: () => T): T
 
@@ -389,7 +407,7 @@ class Engine implements EngineDoor {
 
   read(
     name: string,
-    from: { readonly position: number } | { readonly time: number },
+    from: ReadFrom,
     bounds: { readonly countMax: number; readonly bytesMax: number },
   ): Outcome<StoredRecord[]> {
     return this.#onLog(name, log => done(this.#reading.read(log, from, bounds)))
@@ -470,6 +488,26 @@ class Engine implements EngineDoor {
     log.traffic.watchers.add(watcher)
     this.#core.touch(log)
     return done({ cancel: () => log.traffic.watchers.delete(watcher) })
+  }
+
+  createTable(name: string, options: { durable?: boolean } = {}): Outcome<undefined> {
+    return this.#verb(() => this.#defining.createTable(name, options.durable ?? true))
+  }
+
+  dropTable(name: string): Outcome<undefined> {
+    return this.#verb(() => this.#defining.dropTable(name))
+  }
+
+  put(table: string, changes: readonly TableChange[]): Outcome<undefined> {
+    return this.#verb(() => this.#defining.put(table, changes))
+  }
+
+  table(name: string): ReadonlyMap<string, Uint8Array> | undefined {
+    return this.#state.tables.get(name)?.entries
+  }
+
+  tables(): string[] {
+    return [...this.#state.tables.keys()]
   }
 
   batch<T>(verbs: () => T): T {

@@ -20,6 +20,9 @@ export const limits = {
   /** Logs, and routes, that may exist: each costs about a kilobyte of memory. */
   logsMax: 1_000_000,
   routesMax: 1_000_000,
+  /** Tables that may exist, and the bytes of all fields and values of one: they live in memory. */
+  tablesMax: 1_000_000,
+  tableBytesMax: 4 * 1024 * 1024 * 1024,
   bindingsMax: 4_000_000,
   /** Resolved (route, key) pairs that are remembered; then the memory starts afresh. */
   routeCacheMax: 10_000,

@@ -1,6 +1,8 @@
 /** Looking at records without changing anything, and working out what a trim takes. */
 
+import { compareBytes } from '../base/bytes.ts'
 import type { Core } from './core.ts'
+import type { ReadFrom } from './engine.ts'
 import type { StoredRecord } from './model.ts'
 import type { Log } from './state/log.ts'
 
@@ -14,12 +16,11 @@ export class Reading {
   /** At least one record when there is one, however large. */
   read(
     log: Log,
-    from: { readonly position: number } | { readonly time: number },
+    from: ReadFrom,
     bounds: { readonly countMax: number; readonly bytesMax: number },
   ): StoredRecord[] {
     const { state } = this.#core
-    let position =
-      'time' in from ? this.#firstSince(log, from.time) : this.#firstFrom(log, from.position)
+    let position = this.#first(log, from)
     const records: StoredRecord[] = []
     let bytes = 0
     while (position >= 0 && records.length < bounds.countMax) {
@@ -31,6 +32,12 @@ export class Reading {
     return records
   }
 
+  #first(log: Log, from: ReadFrom): number {
+    if ('position' in from) return this.#firstFrom(log, from.position)
+    if ('time' in from) return this.#firstThat(log, record => record.time >= from.time)
+    return this.#firstThat(log, record => compareBytes(record.key, from.key) >= 0)
+  }
+
   /** A position inside a record that spans several is answered with that record. */
   #firstFrom(log: Log, position: number): number {
     const before = log.index.lastAtOrBefore(position)
@@ -38,8 +45,8 @@ export class Reading {
     return log.index.nextAtOrAfter(position)
   }
 
-  /** The first record that is not older than `time`; records are taken to be in order of time. */
-  #firstSince(log: Log, time: number): number {
+  /** The first record that `reached` accepts; all records after it are taken to do so, too. */
+  #firstThat(log: Log, reached: (record: StoredRecord) => boolean): number {
     const { state } = this.#core
     let low = log.index.nextAtOrAfter(0)
     let high = log.next
@@ -48,8 +55,8 @@ export class Reading {
       const middle = Math.floor((low + high) / 2)
       const position = log.index.nextAtOrAfter(middle)
       if (position < 0 || position >= high) high = middle
-      else if (state.record(log, position).time < time) low = position + 1
-      else high = middle
+      else if (reached(state.record(log, position))) high = middle
+      else low = position + 1
     }
     return log.index.nextAtOrAfter(low)
   }

@@ -16,10 +16,15 @@
  *       cursor   a = the group's cursor; metadata: the reader's own, flag 1: there is some
  *
  *     define entry: JSON of a `Definition`
+ *
+ *     put entry
+ *       0 kind version flags length   8 changes:u32   12 table:u32
+ *      16 table, then for each change: field:u32 value:u32 (0xffffffff: the field goes) field value
  */
 
 import { decodeUtf8, encodeUtf8, noBytes } from '../../base/bytes.ts'
 import type { Binding, LogConfig, RouteConfig } from '../model.ts'
+import type { TableChange } from '../state/table.ts'
 import { entryHeaderBytes, kinds } from './format.ts'
 import type { Journal, Urgency } from './journal.ts'
 
@@ -41,6 +46,8 @@ export type Definition =
       readonly name: string
       readonly cursor: number
     }
+  | { readonly do: 'create-table'; readonly name: string; readonly durable: boolean }
+  | { readonly do: 'drop-table'; readonly name: string }
   | { readonly do: 'drop-group'; readonly log: string; readonly name: string }
 
 /** One entry, decoded. Ranges are flat: start, count, start, count, … */
@@ -59,9 +66,12 @@ export interface PositionsEffect {
 export type Effect =
   | { readonly type: 'record'; readonly relocated: boolean; readonly bytes: Uint8Array }
   | { readonly type: 'positions'; readonly effect: PositionsEffect }
+  | { readonly type: 'put'; readonly table: string; readonly changes: readonly TableChange[] }
   | { readonly type: 'define'; readonly definition: Definition }
 
 const positionsHeaderBytes = 40
+const putHeaderBytes = 16
+const noValue = 0xffff_ffff
 
 /** Positions, in any order, as runs of consecutive ones. */
 export function rangesOf(positions: readonly number[]): number[] {
@@ -125,6 +135,54 @@ export function writeDefinition(journal: Journal, definition: Definition, urgenc
   journal.finish(urgency)
 }
 
+export function writePut(
+  journal: Journal,
+  table: string,
+  changes: readonly TableChange[],
+  urgency: Urgency,
+): void {
+  const name = encodeUtf8(table)
+  const fields = changes.map(([field]) => encodeUtf8(field))
+  let size = putHeaderBytes + name.length
+  changes.forEach(([, value], index) => {
+    size += 8 + fields[index]!.length + (value?.length ?? 0)
+  })
+  const at = journal.entry(kinds.put, size)
+  const { bytes, view } = journal
+  view.setUint32(at + 8, changes.length, true)
+  view.setUint32(at + 12, name.length, true)
+  let to = at + putHeaderBytes
+  bytes.set(name, to)
+  to += name.length
+  changes.forEach(([, value], index) => {
+    const field = fields[index]!
+    view.setUint32(to, field.length, true)
+    view.setUint32(to + 4, value?.length ?? noValue, true)
+    bytes.set(field, to + 8)
+    to += 8 + field.length
+    if (value === undefined) return
+    bytes.set(value, to)
+    to += value.length
+  })
+  journal.finish(urgency)
+}
+
+function readPut(bytes: Uint8Array): Effect {
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+  const changes: TableChange[] = []
+  const nameEnd = putHeaderBytes + view.getUint32(12, true)
+  let at = nameEnd
+  for (let left = view.getUint32(8, true); left > 0; left--) {
+    const fieldEnd = at + 8 + view.getUint32(at, true)
+    const length = view.getUint32(at + 4, true)
+    const field = decodeUtf8(bytes.subarray(at + 8, fieldEnd))
+    const valueEnd = fieldEnd + (length === noValue ? 0 : length)
+    changes.push([field, length === noValue ? undefined : bytes.slice(fieldEnd, valueEnd)])
+    at = valueEnd
+  }
+  return { type: 'put', table: decodeUtf8(bytes.subarray(putHeaderBytes, nameEnd)), changes }
+}
+
 /** Reads the entry that `bytes` holds from its first to its last byte. Throws a sentence. */
 export function readEffect(bytes: Uint8Array): Effect {
   const kind = bytes[0]!
@@ -136,6 +194,8 @@ export function readEffect(bytes: Uint8Array): Effect {
       const json = decodeUtf8(bytes.subarray(entryHeaderBytes))
       return { type: 'define', definition: JSON.parse(json) as Definition }
     }
+    case kinds.put:
+      return readPut(bytes)
     case kinds.lease:
     case kinds.settle:
     case kinds.return:

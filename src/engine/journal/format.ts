@@ -46,6 +46,7 @@ export const kinds = {
   trim: 8,
   extend: 9,
   cursor: 10,
+  put: 11,
 } as const
 
 export const recordFlags = { transient: 1, ttl: 2, due: 4, extra: 8 } as const

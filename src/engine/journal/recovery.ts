@@ -288,6 +288,8 @@ class Replay {
       this.#state.replayRecord(bytes, effect.relocated, this.#location)
     } else if (effect.type === 'positions') {
       this.#state.replayPositions(effect.effect)
+    } else if (effect.type === 'put') {
+      this.#state.put(effect.table, effect.changes)
     } else {
       this.#state.define(effect.definition)
     }

@@ -19,6 +19,7 @@ import { Group } from './group.ts'
 import { Log } from './log.ts'
 import type { Queue } from './queue.ts'
 import type { State } from './state.ts'
+import { Table } from './table.ts'
 
 const magic = 'SPWYSNAP'
 const headerBytes = 32
@@ -34,6 +35,7 @@ interface Catalogue {
     readonly mayExpire: boolean
     readonly readyBytes: number
   }[]
+  readonly tables: readonly { readonly name: string; readonly durable: boolean }[]
   readonly routes: readonly {
     readonly name: string
     readonly config: RouteConfig
@@ -56,6 +58,7 @@ export function encodeState(state: State): Uint8Array {
       mayExpire: log.queue?.mayExpire ?? false,
       readyBytes: log.queue?.readyBytes ?? 0,
     })),
+    tables: [...state.tables.values()].map(({ name, durable }) => ({ name, durable })),
     routes: [...state.routes.values()].map(route => ({
       name: route.name,
       config: route.config,
@@ -69,6 +72,7 @@ export function encodeState(state: State): Uint8Array {
     writeSeen(writer, log)
     writeGroups(writer, log)
   }
+  for (const { name } of catalogue.tables) writeTable(writer, state.tables.get(name)!)
   return writer.take()
 }
 
@@ -186,6 +190,9 @@ export class Restoring {
       }
       readSeen(this.#reader, log)
       readGroups(this.#reader, log)
+    }
+    for (const { name, durable } of this.#catalogue.tables) {
+      this.state.tables.set(name, readTable(this.#reader, new Table(name, durable)))
     }
     return undefined
   }
@@ -357,6 +364,22 @@ function readSeen(reader: ByteReader, log: Log): void {
     const id = readText(reader)
     log.dedupe!.seen.set(id, { position: reader.f64(), time: reader.f64() })
   }
+}
+
+function writeTable(writer: ByteWriter, table: Table): void {
+  writer.u32(table.entries.size)
+  for (const [field, value] of table.entries) {
+    writeText(writer, field)
+    writer.u32(value.length)
+    writer.raw(value)
+  }
+}
+
+function readTable(reader: ByteReader, table: Table): Table {
+  for (let left = reader.u32(); left > 0; left--) {
+    table.put(readText(reader), reader.raw(reader.u32()).slice())
+  }
+  return table
 }
 
 function writeGroups(writer: ByteWriter, log: Log): void {

@@ -14,6 +14,7 @@ import { Group } from './group.ts'
 import { Log } from './log.ts'
 import type { Entry } from './record-index.ts'
 import { Route } from './route.ts'
+import { Table, type TableChange } from './table.ts'
 
 /** Reads an entry's bytes. The journal's, or recovery's. */
 export type ReadEntry = (file: number, offset: number, length: number) => Uint8Array
@@ -39,6 +40,7 @@ export class State {
   readonly relocated = new Map<number, { readonly log: Log; readonly position: number }[]>()
   /** Bindings by what they lead to: `log name` or `route name`. */
   readonly boundTo = new Map<string, Set<Binding>>()
+  readonly tables = new Map<string, Table>()
   nextLogId = 1
   /** Rises with every change of routes, bindings or logs: remembered routings are void. */
   routing = 0
@@ -159,6 +161,12 @@ export class State {
         this.logs.get(definition.log)!.groups.set(group.name, group)
         return
       }
+      case 'create-table':
+        this.tables.set(definition.name, new Table(definition.name, definition.durable))
+        return
+      case 'drop-table':
+        this.tables.delete(definition.name)
+        return
       case 'drop-group':
         this.logs.get(definition.log)!.groups.delete(definition.name)
         return
@@ -199,6 +207,12 @@ export class State {
     for (const binding of this.boundTo.get(key) ?? [])
       this.routes.get(binding.route)?.remove(binding)
     this.boundTo.delete(key)
+  }
+
+  put(name: string, changes: readonly TableChange[]): void {
+    const table = this.tables.get(name)
+    assert(table !== undefined, 'an effect names a table that is there')
+    for (const [field, value] of changes) table.put(field, value)
   }
 
   // Recovery
