@@ -54,7 +54,7 @@ export async function runRounds(options: CrashOptions): Promise<CrashReport> {
     readyMsMax = Math.max(readyMsMax, broker.readyMs)
     if (round === 1) await declareTopology(broker.url)
     await loadUntilKilled(broker, publishers, { ledger, options })
-    if (options.launch !== undefined && options.chance.happens(0.2)) {
+    if (options.launch !== undefined && options.chance.happens(0.3)) {
       await killWhileStarting(options.launch, options.chance)
       killsDuringRecovery++
     }

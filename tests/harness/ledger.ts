@@ -87,6 +87,12 @@ export class Ledger {
     if ((state & bit.published) === 0) this.breach('damaged', id, 'was never published')
     const settled = place === 'queue' ? bit.settled : bit.deadSettled
     if ((state & settled) !== 0) this.breach('settled and redelivered', id, `in the ${place}`)
+    if (place === 'queue' && (state & bit.deadDelivered) !== 0) {
+      this.breach('dead-lettered and still in its queue', id, 'came after its dead letter')
+    }
+    if (place === 'dead' && (state & bit.settled) !== 0 && (state & bit.rejected) === 0) {
+      this.breach('settled and redelivered', id, 'as a dead letter')
+    }
     this.#add(id, place === 'queue' ? bit.delivered : bit.deadDelivered)
   }
 
@@ -114,7 +120,7 @@ export class Ledger {
     }
   }
 
-  /** After everything has been drained: what is missing, and what is there twice. */
+  /** After everything has been drained: what is missing. */
   balance(): void {
     this.#states.forEach((states, publisher) => {
       states.forEach((state, sequence) => {
@@ -123,9 +129,6 @@ export class Ledger {
         if ((state & bit.confirmed) !== 0 && !ended) {
           const fate = (state & bit.rejected) !== 0 ? 'rejected' : 'never acknowledged'
           this.breach('confirmed and lost', id, fate)
-        }
-        if ((state & bit.acked) !== 0 && (state & bit.deadDelivered) !== 0) {
-          this.breach('dead-lettered and still in its queue', id, 'acknowledged in both')
         }
       })
     })
