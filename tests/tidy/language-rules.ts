@@ -21,7 +21,7 @@ export function noProtocolWords(tree: Tree): Finding[] {
         .map(word => ({
           path: file.path,
           line: index + 1,
-          message: `"${word}" is a protocol's word: use the engine's nouns (log, record, queue, group, lease, route), or move this to the protocol's folder.`,
+          message: `"${word}" is a protocol's word: use the engine's nouns (log, record, queue, group, lease, route, table), or move this to the protocol's folder.`,
         }))
     })
   })
