@@ -23,7 +23,7 @@ export class ByteWriter {
   reserve(count: number): void {
     const needed = this.end + count
     if (needed <= this.bytes.length) return
-    let capacity = this.bytes.length * 2
+    let capacity = Math.max(64, this.bytes.length * 2)
     while (capacity < needed) capacity *= 2
     const bytes = new Uint8Array(capacity)
     bytes.set(this.bytes.subarray(0, this.end))

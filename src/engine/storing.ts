@@ -3,7 +3,7 @@
  * into the journal, and from a dead end to where dead letters go.
  */
 
-import { encodeUtf8, noBytes } from '../base/bytes.ts'
+import { decodeUtf8, encodeUtf8, noBytes } from '../base/bytes.ts'
 import type { Core } from './core.ts'
 import { done, type Outcome, refused } from './errors.ts'
 import { rangesOf, writePositions } from './journal/effects.ts'
@@ -390,13 +390,13 @@ export class Storing {
   #deadLetter(log: Log, record: RecordInput, passage: Passage, reason: DeathReason): void {
     const letter = log.queue!.config.deadLetter
     if (letter === undefined || this.#deadDepth >= limits.routeDepthMax) return
-    const ownKeys = [textOf(record.key ?? noBytes), ...passage.moreKeys]
+    const ownKeys = [decodeUtf8(record.key ?? noBytes), ...passage.moreKeys]
     const deaths = afterDeath(passage.deaths, {
       queue: log.name,
       reason,
       count: 1,
       time: this.#core.now,
-      route: textOf(passage.route),
+      route: decodeUtf8(passage.route),
       keys: ownKeys,
       ttlMs: record.ttlMs,
     })
@@ -444,10 +444,6 @@ function expiryOf(log: Log, ttlMs: number | undefined, time: number): number {
   const own = ttlMs ?? Infinity
   const queues = log.queue?.config.ttlMs ?? Infinity
   return time + Math.min(own, queues)
-}
-
-function textOf(bytes: Uint8Array): string {
-  return new TextDecoder().decode(bytes)
 }
 
 function inputOf(record: EntryRecord): RecordInput {

@@ -27,9 +27,9 @@ import {
 
 /**
  * How urgently an entry must reach the disk. `gated`: replies wait for it; `record`: deliveries do,
- * too; `prompt`: written at once, nobody waits; `lazy`: rides along with the next write.
+ * too; `lazy`: nobody waits, it rides along with the next write.
  */
-export type Urgency = 'record' | 'gated' | 'prompt' | 'lazy'
+export type Urgency = 'record' | 'gated' | 'lazy'
 
 /** Where an entry's bytes are. */
 export interface Location {
@@ -183,7 +183,7 @@ export class Journal {
       this.#armLazy()
     } else {
       this.#wanted = true
-      if (urgency !== 'prompt') this.gate = this.sequence
+      this.gate = this.sequence
       if (urgency === 'record') this.recordGate = this.sequence
     }
     if (this.#batchDepth === 0 && this.#slab.used - this.#blockStart >= limits.blockBytes)
