@@ -1,6 +1,6 @@
 /**
- * What all connections of one AMQP server share: the options, and the little volatile state that the
- * engine does not hold for us: who owns an exclusive queue, which exchanges are internal, which
+ * What all connections of one AMQP server share: the options, and the little volatile state that
+ * the engine does not hold for us: who owns an exclusive queue, which exchanges are internal, which
  * reply consumers there are.
  */
 

@@ -523,7 +523,7 @@ test('guest comes in from loopback only, and hears why not', () => {
   assert.match(String(close?.value.replyText), /^ACCESS_REFUSED - Login was refused using/)
 })
 
-test('a full disk stops publishers, who hear of it, and their messages come when there is room', () => {
+test('a full disk stops publishers, who hear of it, and what they sent comes afterwards', () => {
   const broker = newBroker(15)
   let alarm: EngineDoor['alarm']
   let sound: () => void = () => {}

@@ -3,9 +3,9 @@
  *
  *     header → starting → tuning → opening → running → closing → closed
  *
- * A frame's handler throws what it refuses; here it becomes channel.close or connection.close. While
- * the engine refuses publishers, the first publish stalls the connection: what has been read already
- * is kept, nothing more is read, and everything goes on where it stopped.
+ * A frame's handler throws what it refuses; here it becomes channel.close or connection.close.
+ * While the engine refuses publishers, the first publish stalls the connection: what has been read
+ * already is kept, nothing more is read, and everything goes on where it stopped.
  */
 
 import { ByteReader } from '../../base/bytes.ts'
@@ -120,15 +120,22 @@ export class Connection implements ServerConnection, ChannelHost, Member {
   receive(bytes: Uint8Array): void {
     if (this.state === 'closed') return
     this.#pulse.received = true
+    this.#turn(() => this.#reader.push(bytes, this.#onFrame))
+  }
+
+  /** Runs what a peer has sent; everything that it wrote leaves together. */
+  #turn(run: () => void): void {
     this.#inTurn = true
     const ended = this.#ended.length
     try {
-      this.#reader.push(bytes, this.#onFrame)
+      run()
+      this.#sayAllEnded(ended)
+      this.#settleTurn()
     } catch (error) {
       this.#breach(error)
     }
-    this.#sayAllEnded(ended)
-    this.#endTurn()
+    this.#inTurn = false
+    this.#hold()
   }
 
   #onHeader(ok: boolean): void {
@@ -298,16 +305,15 @@ export class Connection implements ServerConnection, ChannelHost, Member {
     for (let index = 0; index < this.#touched.length; index++) this.#touched[index]!.settleAll()
   }
 
-  #endTurn(): void {
+  /** What has been collected: settlements first, then the confirms. */
+  #settleTurn(): void {
     for (let index = 0; index < this.#touched.length; index++) {
       const channel = this.#touched[index]!
+      channel.touched = false
       channel.settleAll()
       if (channel.state === 'open') channel.writeConfirms()
-      channel.touched = false
     }
     this.#touched.length = 0
-    this.#inTurn = false
-    this.#hold()
   }
 
   #hold(): void {
@@ -495,15 +501,14 @@ export class Connection implements ServerConnection, ChannelHost, Member {
       return
     }
     this.#stalled = false
-    this.#inTurn = true
     const frames = this.#stash
     this.#stash = []
-    for (const { type, channel, payload } of frames) this.#onFrame(type, channel, payload)
-    if (!this.#stalled && this.#saidBlocked) {
+    this.#turn(() => {
+      for (const { type, channel, payload } of frames) this.#onFrame(type, channel, payload)
+      if (this.#stalled || !this.#saidBlocked) return
       this.#saidBlocked = false
       this.send(ConnectionUnblocked, {})
-    }
-    this.#endTurn()
+    })
     if (!this.#stalled) this.context.pauseReading(false)
   }
 

@@ -1,6 +1,6 @@
 /**
- * The properties of a delivery that are not those of its publish: `x-death` and its short forms of a
- * record that died before, `x-delivery-count` of a quorum queue; and the properties of a publish
+ * The properties of a delivery that are not those of its publish: `x-death` and its short forms of
+ * a record that died before, `x-delivery-count` of a quorum queue; and the properties of a publish
  * that are not stored as they came: `BCC`, `reply-to` of a direct reply.
  *
  * All of this is off the fast path, which copies the property bytes.

@@ -122,7 +122,7 @@ test('a quorum queue gives up after its delivery limit, counting redeliveries', 
   assert.equal(configOf(queueWith([])).queue?.attemptsMax, undefined)
 })
 
-test('an exclusive queue is never durable in the engine, and says what it was declared with', () => {
+test('an exclusive queue is never durable in the engine, whatever it was declared with', () => {
   const definition = { ...queueWith([]), exclusive: true }
   assert.equal(configOf(definition).durable, false)
   assert.equal(queueDefinitionOf(configOf(definition), '/').durable, true)

@@ -225,7 +225,7 @@ function erlang(field: FieldValue): string {
     case 'A':
       return `[${field.value.map(erlangTyped).join(',')}]`
     case 'F':
-      return `[${field.value.map(([name, item]) => `{<<"${name}">>,${erlangPair(item)}}`).join(',')}]`
+      return `[${field.value.map(erlangEntry).join(',')}]`
     case 'D':
       return `{${field.value.scale},${field.value.digits}}`
     case 'V':
@@ -237,6 +237,10 @@ function erlang(field: FieldValue): string {
 
 function erlangPair(field: FieldValue): string {
   return `${fieldTypeNames[field.type]},${erlang(field)}`
+}
+
+function erlangEntry([name, field]: FieldTable[number]): string {
+  return `{<<"${name}">>,${erlangPair(field)}}`
 }
 
 function erlangTyped(field: FieldValue): string {

@@ -12,7 +12,8 @@ export type { ProfileName } from './profiles.ts'
  * when they are not there.
  *
  * ```ts
- * const server = amqpServer({ engine, random, authenticate: (user, password) => user === password })
+ * const authenticate = (user: string, password: string) => user === password
+ * const server = amqpServer({ engine, random, authenticate })
  * ```
  */
 export function amqpServer(options: AmqpServerOptions): ProtocolServer {

@@ -1,9 +1,9 @@
 /**
- * basic.*: qos, consume, cancel, get, reject, nack, recover. What is hot is elsewhere: publishing in
- * `publish.ts`, deliveries and acknowledgements in the session.
+ * basic.*: qos, consume, cancel, get, reject, nack, recover. What is hot is elsewhere: publishing
+ * in `publish.ts`, deliveries and acknowledgements in the session.
  *
- * Refuses: prefetch_size (540), requeue=false of recover (540), exclusive consumers where others are
- * (403), stream arguments (406).
+ * Refuses: prefetch_size (540), requeue=false of recover (540), exclusive consumers where others
+ * are (403), stream arguments (406).
  */
 
 import { writeGetOk } from '../../../wire/amqp/content.ts'
@@ -144,10 +144,8 @@ export function get(channel: Channel, request: BasicGet): void {
   const quorum = isQuorum(info)
   const what = named('queue', queue, vhost)
   if (quorum && info.config.queue?.singleActive === true) {
-    fail(
-      405,
-      `cannot obtain access to locked ${what}. basic.get operations are not supported by quorum queues with single active consumer`,
-    )
+    const how = 'basic.get operations are not supported by <<"quorum">> queues with'
+    fail(405, `cannot obtain access to locked ${what}. ${how} single active consumer`)
   }
   const holder = channel.getter(info.name)
   const outcome = broker.engine.lease(holder.target, {
