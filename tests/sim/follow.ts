@@ -8,7 +8,7 @@ import { isExpired, type Model, type ModelLog, type ModelRecord, type Move } fro
 import { cut, dropLog } from './model-defining.ts'
 import { giveBack } from './model-leasing.ts'
 import { bury, dropHead, passDeadLetter, place, refusesMore, seenAt } from './model-storing.ts'
-import type { Seen, SeenLog } from './observe.ts'
+import { idOf, type Seen, type SeenLog } from './observe.ts'
 import { demand } from './violation.ts'
 
 export interface Moment {
@@ -107,7 +107,8 @@ function followMoves(model: Model, seen: Seen, moment: Moment): void {
   for (let round = 0; round < 1000 && model.moves.length > 0; round++) {
     if (adopt(model, seen, moment)) continue
     const move = model.moves.shift()!
-    vanish(model, seen, move, before.get(move.target) ?? 0, moment)
+    const gap = vanish(model, seen, move, before.get(move.target) ?? 0, moment)
+    before.set(move.target, gap)
   }
 }
 
@@ -116,8 +117,10 @@ function adopt(model: Model, seen: Seen, { now }: Moment): boolean {
     const log = model.logs.get(name)
     if (log === undefined) continue
     const known = new Set(log.records.map(record => record.position))
-    for (const { position, id, time } of seenLog.records.values()) {
+    for (const { position, stored } of seenLog.records.values()) {
       if (known.has(position)) continue
+      const id = idOf(stored)
+      const { time } = stored
       const index = model.moves.findIndex(move => move.target === name && move.passage.id === id)
       if (index < 0) continue
       const [move] = model.moves.splice(index, 1)
@@ -135,15 +138,18 @@ function adopt(model: Model, seen: Seen, { now }: Moment): boolean {
   return false
 }
 
-/** A dead letter that is nowhere: a duplicate, refused, or gone again at once. */
-function vanish(model: Model, seen: Seen, move: Move, next: number, { now }: Moment): void {
+/**
+ * A dead letter that is nowhere: a duplicate, refused, or gone again at once. It may have had a
+ * position from `next` on that nobody has; returns from where on the next one may be.
+ */
+function vanish(model: Model, seen: Seen, move: Move, next: number, { now }: Moment): number {
   const log = model.logs.get(move.target)
-  if (log === undefined || seenAt(log, move.passage.dedupeId, now) !== undefined) return
+  if (log === undefined || seenAt(log, move.passage.dedupeId, now) !== undefined) return next
   if (refusesMore(log, move.passage.bodyBytes)) {
     if (log.config.queue?.overflow === 'reject-dead-letter') {
       passDeadLetter(model, log, move.passage, 'length')
     }
-    return
+    return next
   }
   const used = new Set(log.records.map(record => record.position))
   let position = next
@@ -155,4 +161,5 @@ function vanish(model: Model, seen: Seen, move: Move, next: number, { now }: Mom
   dropHead(model, log)
   const isThere = log.records.includes(record)
   if (isThere && isExpired(record, now)) bury(model, log, record, 'expired')
+  return position + record.span
 }

@@ -107,7 +107,9 @@ export function bind(model: Model, binding: Binding): Answer<undefined> {
   const { kind, name } = binding.target
   if (!(kind === 'log' ? model.logs : model.routes).has(name)) return no('not-found')
   const identity = identityOf(binding)
-  if (!route.bindings.some(other => identityOf(other) === identity)) route.bindings.push(binding)
+  if (!route.bindings.some(other => identityOf(other) === identity)) {
+    route.bindings = [...route.bindings, binding]
+  }
   return yes(undefined)
 }
 
@@ -122,8 +124,12 @@ export function unbind(model: Model, binding: Binding): Answer<undefined> {
   return yes(undefined)
 }
 
+const identities = new WeakMap<Binding, string>()
+
 export function identityOf(binding: Binding): string {
-  return JSON.stringify(sorted(binding))
+  const known = identities.get(binding) ?? JSON.stringify(sorted(binding))
+  identities.set(binding, known)
+  return known
 }
 
 function sorted(value: unknown): unknown {

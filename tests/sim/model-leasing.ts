@@ -231,7 +231,7 @@ export function giveBack(
   remove(log, record)
   const dueAt = delayMs > 0 ? record.dueAt : undefined
   const moved = place(log, log.next, { ...record, dueAt, dedupeId: undefined }, record.time)
-  Object.assign(moved, { expiresAt: record.expiresAt, dedupeId: moved.dedupeId })
+  Object.assign(moved, { expiresAt: record.expiresAt })
 }
 
 export function extend(

@@ -92,7 +92,7 @@ export function place(
   passage: Passage,
   time: number,
 ): ModelRecord {
-  const { dueAt, ...rest } = passage
+  const { dueAt, text: _text, ...rest } = passage as Passage & { text?: string }
   const ttlMs = Math.min(passage.ttlMs ?? Infinity, log.config.queue?.ttlMs ?? Infinity)
   const record: ModelRecord = {
     ...rest,

@@ -46,6 +46,8 @@ export interface ModelRecord {
   leasedAt: number
   deadline: number
   dueAt: number
+  /** What `observe.ts` makes of the fields that never change. */
+  text?: string
 }
 
 export interface ModelPending {
@@ -85,7 +87,8 @@ export interface ModelLog {
 export interface ModelRoute {
   readonly name: string
   readonly config: RouteConfig
-  bindings: Binding[]
+  /** Replaced when it changes. */
+  bindings: readonly Binding[]
 }
 
 /** A dead letter on its way: which position it gets, and among others in which order, is followed. */
@@ -130,16 +133,22 @@ export class Model {
 
   clone(): Model {
     const copy = new Model()
-    copy.logs = structuredClone(this.logs)
-    copy.routes = structuredClone(this.routes)
-    copy.moves = structuredClone(this.moves)
+    for (const [name, log] of this.logs) copy.logs.set(name, copyOfLog(log))
+    for (const [name, route] of this.routes) copy.routes.set(name, { ...route })
+    copy.moves = [...this.moves]
     return copy
   }
 
   /** Equal for models that will answer everything alike. */
   key(): string {
-    return JSON.stringify([this.logs, this.routes, this.moves], (_name, value) =>
-      value instanceof Map ? [...value] : value === Infinity ? 'never' : value,
+    return JSON.stringify([this.logs, this.routes, this.moves], (name, value) =>
+      name === 'text'
+        ? undefined
+        : value instanceof Map
+          ? [...value]
+          : value === Infinity
+            ? 'never'
+            : value,
     )
   }
 
@@ -147,6 +156,21 @@ export class Model {
     const log = this.logs.get(name)
     assert(log !== undefined, 'model: the log is there')
     return log
+  }
+}
+
+/** Copies what changes in place; the rest is replaced when it changes, and is shared. */
+function copyOfLog(log: ModelLog): ModelLog {
+  const groups = new Map<string, ModelGroup>()
+  for (const [name, group] of log.groups) {
+    groups.set(name, { ...group, pending: group.pending.map(one => ({ ...one })) })
+  }
+  return {
+    ...log,
+    groups,
+    records: log.records.map(record => ({ ...record })),
+    seen: [...log.seen],
+    subscribers: log.subscribers.map(subscriber => ({ ...subscriber })),
   }
 }
 

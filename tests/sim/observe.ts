@@ -5,7 +5,13 @@
 
 import { encodeUtf8 } from '../../src/base/bytes.ts'
 import type { EngineDoor } from '../../src/engine/engine.ts'
-import type { GroupInfo, LogInfo, PendingInfo, StoredRecord } from '../../src/engine/model.ts'
+import type {
+  Binding,
+  GroupInfo,
+  LogInfo,
+  PendingInfo,
+  StoredRecord,
+} from '../../src/engine/model.ts'
 import {
   deliveryOrder,
   type Model,
@@ -18,10 +24,8 @@ import { violated } from './violation.ts'
 
 export interface SeenRecord {
   readonly position: number
-  readonly id: string
-  readonly time: number
-  /** Everything else, as text. */
-  readonly text: string
+  /** Read on demand. */
+  readonly stored: StoredRecord
 }
 
 export interface SeenLog {
@@ -76,7 +80,7 @@ export function see(engine: EngineDoor): Seen {
   const routes = [...engine.routes()].sort().map(name => {
     const route = engine.route(name)
     if (route === undefined) return violated('I2', `route ${name} is listed and not there`)
-    return routeText(name, route.config, route.bindings.map(identityOf))
+    return routeText(name, route.config, route.bindings)
   })
   return { logs, routes }
 }
@@ -86,8 +90,7 @@ function seeLog(engine: EngineDoor, name: string): SeenLog {
   if (info === undefined) return violated('I2', `${name} is listed and not there`)
   const records = new Map<number, SeenRecord>()
   for (const record of expectOk(engine.read(name, { position: 0 }, everything))) {
-    const { position, time } = record
-    records.set(position, { position, id: idOf(record), time, text: recordText(ofStored(record)) })
+    records.set(record.position, { position: record.position, stored: record })
   }
   const isQueue = info.config.queue !== undefined
   const pending = isQueue ? engine.pending({ log: name }) : []
@@ -155,12 +158,15 @@ function recordText(facts: RecordFacts): string {
   ].join(' ')
 }
 
-function routeText(name: string, config: object, bindings: readonly string[]): string {
-  return `route ${name} ${JSON.stringify(config)} ${[...bindings].sort().join(' ')}`
+function routeText(name: string, config: object, bindings: readonly Binding[]): string {
+  return `route ${name} ${JSON.stringify(config)} ${bindings.map(identityOf).sort().join(' ')}`
 }
 
+/** How close to look: `near` compares every field of every record, `far` only which there are. */
+export type Distance = 'near' | 'far'
+
 /** One line for each fact, in a fixed order. */
-export function linesOfSeen(seen: Seen): string[] {
+export function linesOfSeen(seen: Seen, distance: Distance): string[] {
   const lines: string[] = []
   for (const [name, log] of seen.logs) {
     const { info, records, ready, isReady, pending } = log
@@ -177,7 +183,8 @@ export function linesOfSeen(seen: Seen): string[] {
             : isReady.has(position)
               ? 'ready'
               : 'delayed'
-      lines.push(`  ${position} ${record.text} ${state}`)
+      const text = distance === 'near' ? recordText(ofStored(record.stored)) : ''
+      lines.push(`  ${position} ${text} ${state}`)
     }
     if (config.queue !== undefined) lines.push(`  order ${ready.join(' ')}`)
     for (const group of log.groups) {
@@ -191,17 +198,17 @@ export function linesOfSeen(seen: Seen): string[] {
   return lines
 }
 
-export function linesOfModel(model: Model): string[] {
+export function linesOfModel(model: Model, distance: Distance): string[] {
   const lines: string[] = []
-  for (const name of [...model.logs.keys()].sort()) linesOfLog(model.log(name), lines)
+  for (const name of [...model.logs.keys()].sort()) linesOfLog(model.log(name), distance, lines)
   for (const name of [...model.routes.keys()].sort()) {
     const route = model.routes.get(name)!
-    lines.push(routeText(name, route.config, route.bindings.map(identityOf)))
+    lines.push(routeText(name, route.config, route.bindings))
   }
   return lines
 }
 
-function linesOfLog(log: ModelLog, lines: string[]): void {
+function linesOfLog(log: ModelLog, distance: Distance, lines: string[]): void {
   const records = [...log.records].sort((left, right) => left.position - right.position)
   const queue = log.config.queue
   const ready = queue === undefined ? [] : records.filter(record => record.state === 'ready')
@@ -222,7 +229,8 @@ function linesOfLog(log: ModelLog, lines: string[]): void {
     const { holder, leasedAt, attempts } = record
     const leased = `leased by ${holder} at ${leasedAt} attempts=${attempts}`
     const state = queue === undefined ? 'kept' : record.state === 'leased' ? leased : record.state
-    lines.push(`  ${record.position} ${recordText(ofModel(record))} ${state}`)
+    if (distance === 'near') record.text ??= recordText(ofModel(record))
+    lines.push(`  ${record.position} ${distance === 'near' ? record.text : ''} ${state}`)
   }
   if (queue !== undefined) {
     const order = [...ready].sort(deliveryOrder(queue)).map(record => record.position)
@@ -241,7 +249,16 @@ function pendingText(one: PendingInfo): string {
   return `${one.position} by ${one.holder} at ${one.leasedAt} attempts=${one.attempts}`
 }
 
+/** Configurations and bindings are replaced, never changed: their text can be remembered. */
+const configTexts = new WeakMap<object, string>()
+
 function configText(config: object): string {
+  const known = configTexts.get(config) ?? makeConfigText(config)
+  configTexts.set(config, known)
+  return known
+}
+
+function makeConfigText(config: object): string {
   const sorted = (value: unknown): unknown =>
     typeof value !== 'object' || value === null
       ? value

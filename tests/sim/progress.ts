@@ -5,15 +5,17 @@ import { isExpired, type Model, type ModelLog, queueOf } from './model.ts'
 import { handOut } from './model-leasing.ts'
 import { violated } from './violation.ts'
 
-export function checkProgress(model: Model, moment: Moment): void {
+export function checkProgress(model: Model, { now, monotonic }: Moment): void {
+  // Timers count from a fraction of a millisecond, the wall clock shows whole ones.
+  const moment = { now: now - 1, monotonic: monotonic - 1 }
   for (const log of model.logs.values()) {
     if (log.config.queue === undefined) checkRetention(log, moment)
     else checkQueue(log, moment)
     const { idleMs } = log.config
     if (idleMs === undefined || log.subscribers.length > 0) continue
-    if (moment.monotonic - log.usedAt > idleMs + 1) violated('progress', `${log.name} is idle`)
+    if (moment.monotonic - log.usedAt > idleMs) violated('progress', `${log.name} is idle`)
   }
-  const log = [...model.clone().logs.values()].find(one => handOut(one, 1, moment.now).length > 0)
+  const log = [...model.clone().logs.values()].find(one => handOut(one, 1, now).length > 0)
   if (log !== undefined) violated('progress', `${log.name} keeps a record from its subscribers`)
 }
 

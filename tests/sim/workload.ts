@@ -51,6 +51,23 @@ export class Workload {
     }
   }
 
+  /** Most of what a run will need, so that it does not begin with a hundred refusals. */
+  begin(): Operation[] {
+    const { queues, logs, routes } = this.#swarm
+    const all: Operation[] = []
+    const some = (count: number, make: (name: number) => Operation) => {
+      for (let name = 1; name <= count; name++) if (this.#random.chance(0.9)) all.push(make(name))
+    }
+    some(routes, name => ({ do: 'create-route', name: `x${name}`, config: this.#routeConfig() }))
+    some(queues, name => ({ do: 'create-log', name: `q${name}`, config: this.#logConfig(true) }))
+    some(logs, name => ({ do: 'create-log', name: `l${name}`, config: this.#logConfig(false) }))
+    some(routes * 2, () => ({ do: 'bind', binding: this.#binding() }))
+    some(this.#swarm.has.has('readerGroups') ? logs : 0, name => {
+      return { do: 'create-group', log: `l${name}`, group: 'read1', from: 'first' }
+    })
+    return all
+  }
+
   /** How a subscriber settles what it was just handed, or undefined: not now. */
   settlementAtOnce(subscriber: SubscriberDraft): Settlement | undefined {
     return this.#random.chance(subscriber.settlesAtOnce) ? this.#settlement() : undefined
