@@ -1,4 +1,4 @@
-/** The JSON API: `/api/…`. Each handler checks its input, calls one verb, and waits for the gate. */
+/** The JSON API, `/api/…`: each handler checks its input, calls one verb, waits for the gate. */
 
 import type { Context } from 'hono'
 import { encodeUtf8, noBytes } from '../base/bytes.ts'

@@ -37,7 +37,7 @@ export async function serveAdmin(ports: AdminPorts, address: AdminListen): Promi
   }
   const server = await createListening(answer, address)
   // After this turn, so that whoever waits for the port goes on first.
-  setImmediate(() => load().catch(() => {}))
+  ports.clock.soon(() => load().catch(() => {}))
   const bound = server.address()
   return {
     host: address.host,

@@ -1,7 +1,7 @@
 /**
  * Prometheus metrics: base units, `_total` for what only rises, and bounded labels. A queue has
- * series of its own while there are no more than `queueSeriesMax` queues; `spillway_queues_unlisted`
- * tells how many have none. The sums always cover all of them.
+ * series of its own while there are no more than `queueSeriesMax` queues;
+ * `spillway_queues_unlisted` tells how many have none. The sums always cover all of them.
  *
  * Everything is read at the scrape; nothing is counted on the hot path for it.
  */

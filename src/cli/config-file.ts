@@ -1,4 +1,4 @@
-/** Finds and reads the configuration file: `spillway.config.json`, or `.js` with a default export. */
+/** Finds and reads `spillway.config.json`, or `spillway.config.js` with a default export. */
 
 import { existsSync, readFileSync } from 'node:fs'
 import { resolve } from 'node:path'
