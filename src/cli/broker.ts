@@ -223,5 +223,9 @@ function explainPort(
     const advice = 'Use --host 127.0.0.1, or 0.0.0.0 for all addresses.'
     return new CommandFailure('SPILLWAY_E_HOST', `${host} is not this machine's address. ${advice}`)
   }
+  if (error.code?.startsWith('ERR_OSSL') === true || error.code?.startsWith('ERR_TLS') === true) {
+    const advice = 'Check that --tls-cert and --tls-key are PEM files that belong together.'
+    return new CommandFailure('SPILLWAY_E_TLS', `${error.message}. ${advice}`)
+  }
   return error
 }
