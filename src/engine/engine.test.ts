@@ -278,6 +278,29 @@ describe('subscribers', () => {
     assert.deepEqual(got, ['a', 'b', 'c'])
   })
 
+  it('do not get the rest of a batch after they have paused in the middle of it', () => {
+    const { world, engine } = open({ q: { queue: {} } })
+    const got: string[] = []
+    const outcome = engine.subscribe(
+      'q',
+      subscriber({
+        got,
+        deliver: ({ record }) => {
+          got.push(decodeUtf8(record.body))
+          if (got.length === 2 && outcome.ok) outcome.value.pause()
+        },
+      }),
+    )
+    for (const body of ['a', 'b', 'c', 'd']) engine.publish('', 'q', text(body))
+    world.clock.runSoon()
+    assert.deepEqual(got, ['a', 'b'])
+    assert.equal(engine.log('q')?.ready, 2)
+    assert.deepEqual(
+      lease(engine, 'q').map(({ attempts }) => attempts),
+      [1, 1],
+    )
+  })
+
   it('take over from the single active one when it leaves', () => {
     const { world, engine } = open({ q: { queue: { singleActive: true } } })
     const first: string[] = []

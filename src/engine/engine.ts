@@ -205,6 +205,7 @@ export interface EngineDoor {
   // Health
   /** Set while publishers are refused. */
   readonly alarm: 'disk' | 'backlog' | undefined
+  /** Called from a turn or a completed write, never from inside a verb: it may call verbs. */
   onAlarm(callback: (alarm: 'disk' | 'backlog' | undefined) => void): void
   onFailure(callback: (failure: Error) => void): void
   /** A hash of the whole state, records' bytes excepted: equal states, equal fingerprints (I2). */

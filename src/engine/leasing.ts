@@ -181,10 +181,11 @@ export class Leasing {
 
   #deliver(log: Log, { to, position, attempts, at }: Handed): void {
     const { state } = this.#core
-    if (to.cancelled && to.subscriber.settled !== true) {
-      const lease = log.queue?.leases.get(position)
-      if (lease === undefined) return
+    // Whoever leaves or stops reading in the middle of a batch does not get the rest of it.
+    if ((to.cancelled || to.paused) && to.subscriber.settled !== true) {
+      if (log.queue?.leases.get(position)?.holder !== to.subscriber.holder) return
       this.#giveBack(log, [position], 0, false)
+      to.credit++
       return
     }
     const bytes = state.read(at.file, at.offset, at.length)

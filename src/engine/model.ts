@@ -302,7 +302,10 @@ export interface Subscriber {
    * It may call verbs.
    */
   deliver(delivery: Delivery): void
-  /** The queue is gone, or the engine is. Leases are gone with it. */
+  /**
+   * The queue is gone, or the engine is. Leases are gone with it. Called from inside the verb that
+   * dropped the queue: it must not call verbs.
+   */
   ended(reason: EndReason): void
 }
 
