@@ -34,8 +34,49 @@ export function netTransport(options: TransportOptions = {}): Transport {
       const server = await createListening(options, accept)
       await bind(server, address)
       server.on('error', error => options.onError?.(error))
-      return new ListeningServer(server)
+      const listening = new ListeningServer(server)
+      const twin = await listenOnTwin(options, address, listening.port, accept)
+      return twin === undefined ? listening : new BothLoopbacks(listening, twin)
     },
+  }
+}
+
+/**
+ * `localhost` is 127.0.0.1 to some clients and ::1 to others, and Node asks for the latter first. So
+ * whoever is served on one is served on the other, where the machine has it and the port is free.
+ */
+async function listenOnTwin(
+  options: TransportOptions,
+  { host, port: asked }: ListenAddress,
+  port: number,
+  accept: (link: Link) => void,
+): Promise<Listening | undefined> {
+  if (host !== '127.0.0.1' && host !== 'localhost') return undefined
+  const server = await createListening(options, accept)
+  try {
+    await bind(server, { host: '::1', port })
+  } catch (error) {
+    // A port that was asked for is ours on both, or it is taken; any other one need not be.
+    if (asked !== 0 && (error as NodeJS.ErrnoException).code === 'EADDRINUSE') throw error
+    return undefined
+  }
+  server.on('error', error => options.onError?.(error))
+  return new ListeningServer(server)
+}
+
+class BothLoopbacks implements Listening {
+  readonly host: string
+  readonly port: number
+  readonly #both: readonly Listening[]
+
+  constructor(first: Listening, second: Listening) {
+    this.host = first.host
+    this.port = first.port
+    this.#both = [first, second]
+  }
+
+  close(): void {
+    for (const listening of this.#both) listening.close()
   }
 }
 
