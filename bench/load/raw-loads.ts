@@ -100,7 +100,9 @@ export async function rawLatency(load: LatencyLoad): Promise<LoadResult> {
   }
 }
 
-/** Confirms are asked for, so that both brokers do their durable best, but nobody waits for them. */
+/**
+ * Confirms are asked for, so that both brokers do their durable best, but nobody waits for them.
+ */
 async function openConfirmedClient(load: LatencyLoad): Promise<RawClient> {
   const client = await RawClient.open(load.address)
   await client.call(1, 'channel.open')

@@ -53,6 +53,8 @@ export interface LoadResult {
   readonly messages: number
   readonly elapsedMs: number
   readonly latencyMs?: { readonly p50: number; readonly p99: number; readonly p999: number }
-  /** The generator's own use of one processor while it measured: 1 means that it is the bottleneck. */
+  /**
+   * The generator's own use of one processor while it measured: 1 means that it is the bottleneck.
+   */
   readonly processorShare: number
 }

@@ -1,3 +1,5 @@
+/** How long a load took, and how much of a processor the generator itself used meanwhile. */
+
 import type { LoadResult } from './specification.ts'
 
 /** Wall time and the generator's own processor time between two moments. */

@@ -9,8 +9,8 @@
  *                    head          tail
  *
  * A change in the middle moves at most one block's intervals; taking the least position and adding
- * behind the greatest are O(1), amortised, and allocate nothing in the long run. The set must not be
- * changed from inside `forEachInterval`.
+ * behind the greatest are O(1), amortised, and allocate nothing in the long run. The set must not
+ * be changed from inside `forEachInterval`.
  */
 
 import { assert } from './assert.ts'

@@ -70,7 +70,9 @@ export type ReadFrom =
   | { readonly time: number }
   | { readonly key: Uint8Array }
 
-/** A queue's or a group's leases: `{ log }` is the queue itself, `{ log, group }` a group on a log. */
+/**
+ * A queue's or a group's leases: `{ log }` is the queue itself, `{ log, group }` a group on a log.
+ */
 export interface LeaseTarget {
   readonly log: string
   readonly group?: string | undefined
@@ -138,7 +140,10 @@ export interface EngineDoor {
     log: string,
     records: readonly RecordInput[],
   ): Outcome<readonly { readonly position: number; readonly duplicate: boolean }[]>
-  /** By position, or from the first record at or after a time or a key (in logs that rise by it). Does not lease, changes nothing. */
+  /**
+   * By position, or from the first record at or after a time or a key (in logs that rise by it).
+   * Does not lease, changes nothing.
+   */
   read(
     log: string,
     from: ReadFrom,

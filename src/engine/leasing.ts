@@ -415,7 +415,9 @@ export class Leasing {
     return done(undefined)
   }
 
-  /** More time, or another holder. Positions that are not leased, or not idle enough, are left out. */
+  /**
+   * More time, or another holder. Positions that are not leased, or not idle enough, are left out.
+   */
   extend(
     log: Log,
     group: Group | undefined,

@@ -345,8 +345,8 @@ export class Upkeep {
   }
 
   /**
-   * The oldest file that is small, or less than half alive, and stays so: what is being drained anyway would be
-   * copied in vain, so a file is watched for a while first, unless space is short.
+   * The oldest file that is small, or less than half alive, and stays so: what is being drained
+   * anyway would be copied in vain, so a file is watched for a while first, unless space is short.
    */
   #nextToReclaim(): ReclaimJob | undefined {
     const { use } = this.#core.state

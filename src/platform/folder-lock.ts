@@ -1,12 +1,13 @@
 /**
- * One process at a time: an exclusive lock on a folder that ends with its holder, however that ends.
+ * One process at a time: an exclusive lock on a folder that ends with its holder, however that
+ * ends.
  *
  * The lock is the kernel's (`flock`) on an open file in the folder. It cannot go stale, so there is
- * nothing to take over after a crash, no process id that somebody else may have by now, and it holds
- * between containers that share the folder and do not see each other's processes. Node cannot lock
- * a file, but a lock belongs to the *open file*, not to the process that asked for it: the system's
- * `flock` command inherits our descriptor, locks it and exits, and the lock stays with us. macOS
- * takes the lock with the open itself (`O_EXLOCK`).
+ * nothing to take over after a crash, no process id that somebody else may have by now, and it
+ * holds between containers that share the folder and do not see each other's processes. Node cannot
+ * lock a file, but a lock belongs to the *open file*, not to the process that asked for it: the
+ * system's `flock` command inherits our descriptor, locks it and exits, and the lock stays with us.
+ * macOS takes the lock with the open itself (`O_EXLOCK`).
  *
  * Where there is neither, the file's contents decide: process id, start time, boot and process
  * name space of the holder. A holder that cannot be looked up, because it belongs to another name

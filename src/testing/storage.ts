@@ -7,10 +7,10 @@
  *            unsafe    the writes in between, in order
  *     names  the same three: seen, safe, and the creations, removals and renames in between
  *
- * At a power cut each unsafe write is kept, dropped, cut short at a byte, torn by sectors, or leaves
- * its length without its bytes; each unsafe name operation is kept or lost. Calls can be made to
- * fail, the disk can fill up, a byte can rot. Completions come through the simulated clock after a
- * delay that the seed decides, so writes overtake each other as they do on a real machine.
+ * At a power cut each unsafe write is kept, dropped, cut short at a byte, torn by sectors, or
+ * leaves its length without its bytes; each unsafe name operation is kept or lost. Calls can be
+ * made to fail, the disk can fill up, a byte can rot. Completions come through the simulated clock
+ * after a delay that the seed decides, so writes overtake each other as they do on a real machine.
  */
 
 import { assert } from '../base/assert.ts'
@@ -203,7 +203,10 @@ export class SimulatedStorage implements Storage {
 
   // What a test does to it
 
-  /** Makes call number `at` fail (numbers as in `calls`, from 1): by that call, or the next of a kind. */
+  /**
+   * Makes call number `at` fail (numbers as in `calls`, from 1): by that call, or the next of a
+   * kind.
+   */
   failCall(at: number, code: string, only?: StorageCall): void {
     this.#failures.push({ at, code, only })
   }

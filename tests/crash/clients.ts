@@ -1,4 +1,7 @@
-/** The load of a crash test: amqplib programs that keep books. A broken connection ends them quietly. */
+/**
+ * The load of a crash test: amqplib programs that keep books. A broken connection ends them
+ * quietly.
+ */
 
 import amqp, { type Channel, type ChannelModel, type ConsumeMessage } from 'amqplib'
 import type { Chance } from '../harness/chance.ts'

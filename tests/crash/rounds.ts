@@ -1,6 +1,7 @@
 /**
- * Rounds of: start the broker, load it, kill it at a random time, start it again on the same folder.
- * After the last one everything is drained, the broker killed once more, and the books balanced.
+ * Rounds of: start the broker, load it, kill it at a random time, start it again on the same
+ * folder. After the last one everything is drained, the broker killed once more, and the books
+ * balanced.
  */
 
 import type { RunningBroker } from '../harness/broker.ts'

@@ -1,6 +1,6 @@
 /**
- * AMQP frames by amqplib's tables, not by ours: a mistake in our codec must not hide itself by being
- * on both sides. The package does not export these files, so they are required by path.
+ * AMQP frames by amqplib's tables, not by ours: a mistake in our codec must not hide itself by
+ * being on both sides. The package does not export these files, so they are required by path.
  */
 
 import { createRequire } from 'node:module'

@@ -1,6 +1,6 @@
 /**
- * The broker under test, as a child process, reached over sockets only. `RunningBroker` is also what
- * a real peer looks like, so that one program measures and checks both.
+ * The broker under test, as a child process, reached over sockets only. `RunningBroker` is also
+ * what a real peer looks like, so that one program measures and checks both.
  */
 
 import { existsSync, mkdirSync, readFileSync, rmSync, watch } from 'node:fs'

@@ -1,11 +1,12 @@
 /**
- * The books of a crash test: what was published, confirmed, delivered, acknowledged and settled, and
- * what must not have happened.
+ * The books of a crash test: what was published, confirmed, delivered, acknowledged and settled,
+ * and what must not have happened.
  *
- * *Settled* means: the consumer sent an ack (or a reject), and after that received a reply to a later
- * request on the same channel (the declare-ok of a passive declare, or the channel's close-ok). AMQP
- * has no answer to an ack, so before such a reply an ack may have been lost on its way; after it, the
- * broker has taken the ack, and a broker that keeps its word never delivers the message again.
+ * *Settled* means: the consumer sent an ack (or a reject), and after that received a reply to a
+ * later request on the same channel (the declare-ok of a passive declare, or the channel's
+ * close-ok). AMQP has no answer to an ack, so before such a reply an ack may have been lost on its
+ * way; after it, the broker has taken the ack, and a broker that keeps its word never delivers the
+ * message again.
  *
  * *Confirmed* means that the publisher received the confirm. An unconfirmed message may be there or
  * not: both are right.

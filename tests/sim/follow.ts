@@ -100,7 +100,9 @@ function followGroups(log: ModelLog, seenLog: SeenLog, { now }: Moment): void {
   }
 }
 
-/** Dead letters: each is where the engine has put it, or was turned away, or is gone again already. */
+/**
+ * Dead letters: each is where the engine has put it, or was turned away, or is gone again already.
+ */
 function followMoves(model: Model, seen: Seen, moment: Moment): void {
   const before = new Map([...model.logs.values()].map(log => [log.name, log.next]))
   // Each round can only move records on towards the ends of the routes.

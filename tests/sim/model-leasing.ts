@@ -140,7 +140,10 @@ export function handOut(log: ModelLog, countMax: number, now: number): Expected[
   return expected
 }
 
-/** Subscribers are kept in the order in which they are served; who was served goes behind its equals. */
+/**
+ * Subscribers are kept in the order in which they are served; who was served goes behind its
+ * equals.
+ */
 function nextSubscriber(log: ModelLog): ModelSubscriber | undefined {
   const canTake = (one: ModelSubscriber) => one.left > 0 && !one.isPaused
   if (queueOf(log).singleActive) return log.subscribers.slice(0, 1).find(canTake)

@@ -91,7 +91,9 @@ export interface ModelRoute {
   bindings: readonly Binding[]
 }
 
-/** A dead letter on its way: which position it gets, and among others in which order, is followed. */
+/**
+ * A dead letter on its way: which position it gets, and among others in which order, is followed.
+ */
 export interface Move {
   readonly target: string
   readonly passage: Passage

@@ -1,4 +1,6 @@
-/** The ways to use the simulator. Each runs seeds and says of the first failure how to repeat it. */
+/**
+ * The ways to use the simulator. Each runs seeds and says of the first failure how to repeat it.
+ */
 
 import { SeededRandom } from '../../src/base/random.ts'
 import type { EngineDoor } from '../../src/engine/engine.ts'
@@ -96,7 +98,9 @@ function add(tally: Tally, counters: Counters): void {
   tally.records = Math.max(tally.records, counters.records)
 }
 
-/** A short workload without other accidents, once for each storage call at which the power may go. */
+/**
+ * A short workload without other accidents, once for each storage call at which the power may go.
+ */
 function crashEvery(seed: number, tally: Tally, only: number | undefined): Failure | undefined {
   const chosen = chooseSwarm(new SeededRandom(seed))
   const accidents = ['reopen', 'kill', 'crash', 'fail-call', 'free-bytes', 'step-wall'] as const

@@ -2,13 +2,13 @@
  * One run: the real engine on simulated ports, the model beside it, and operations from a seed.
  *
  *     operation ──> engine ──> answer ─┐
- *         └──────> models ──> answer ──┴─ equal?     then: look at all of the engine, follow, equal?
+ *         └──────> models ──> answer ──┴─ equal?   then: look at all of the engine, follow, equal?
  *
- * After each step a snapshot of the model is kept with the engine's gate. What a crash leaves must be
- * the state of one of the snapshots, and not an earlier one than the newest that was revealed, which
- * is the first whose gate had been released (I1, I2). Because different pasts can look the same from
- * outside, there may be several models after a recovery; those that do not fit go as they are found
- * out, and a run fails when none is left.
+ * After each step a snapshot of the model is kept with the engine's gate. What a crash leaves must
+ * be the state of one of the snapshots, and not an earlier one than the newest that was revealed,
+ * which is the first whose gate had been released (I1, I2). Because different pasts can look the
+ * same from outside, there may be several models after a recovery; those that do not fit go as they
+ * are found out, and a run fails when none is left.
  */
 
 import { Hash } from '../../src/base/hash.ts'

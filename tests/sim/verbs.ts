@@ -16,7 +16,9 @@ import * as storing from './model-storing.ts'
 import { bodyOf, envelopeOf, idOf } from './observe.ts'
 import type { Draft, Verb } from './operations.ts'
 
-/** What a verb said, as text; `error` when it was refused, `changes` when a reply must wait for it. */
+/**
+ * What a verb said, as text; `error` when it was refused, `changes` when a reply must wait for it.
+ */
 export interface Said {
   readonly text: string
   readonly error: string | undefined

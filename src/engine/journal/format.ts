@@ -7,7 +7,8 @@
  *                 crc is over everything after itself; length is of the whole block
  *                 first   sequence number of the first entry
  *                 synced  what was known to be on the disk when the block was sealed: a damaged
- *                         block below it was once whole (rot); above it, it was never promised (torn)
+ *                         block below it was once whole (rot); one above it was never promised
+ *                         (torn)
  *     entry    = kind:u8 version:u8 flags:u16 length:u32 …            length is of the whole entry
  *
  *     record entry (append, relocate)

@@ -218,7 +218,9 @@ export class Journal {
     this.#write()
   }
 
-  /** The bytes of an entry; a view into memory that is never reused. Throws when it cannot be read. */
+  /**
+   * The bytes of an entry; a view into memory that is never reused. Throws when it cannot be read.
+   */
   read(file: number, offset: number, length: number): Uint8Array {
     const slab = this.#findSlab(file, offset)
     if (slab !== undefined) {

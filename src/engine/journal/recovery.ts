@@ -165,7 +165,9 @@ function scanForHint(storage: Storage, number: number, restoring: Restoring): Hi
   return [...builders.values()].map(builder => builder.finish())
 }
 
-/** Visits whole blocks until one does not check out; says where and why, or undefined at the end. */
+/**
+ * Visits whole blocks until one does not check out; says where and why, or undefined at the end.
+ */
 export function forEachBlock(
   bytes: Uint8Array,
   number: number,
@@ -248,7 +250,8 @@ class Replay {
   }
 
   #replayFile(number: number, bytes: Uint8Array): { at: number; what: string } | undefined {
-    // While a file is replayed, its records are read from this memory; they are not on their own yet.
+    // While a file is replayed, its records are read from this memory; they are not on their own
+    // yet.
     const before = this.#state.read
     this.#state.read = (file, offset, length) =>
       file === number ? bytes.subarray(offset, offset + length) : before(file, offset, length)

@@ -1,7 +1,7 @@
 /**
  * The ids that a log has seen within its window. They outlive their records: a record that was
- * handled and deleted is still known. Insertion order is age order, so forgetting is from the front,
- * by the time of the record that comes in: no clock (I3).
+ * handled and deleted is still known. Insertion order is age order, so forgetting is from the
+ * front, by the time of the record that comes in: no clock (I3).
  */
 
 import { limits } from '../limits.ts'
@@ -15,7 +15,10 @@ export class Dedupe {
     this.windowMs = windowMs
   }
 
-  /** Position of the record that was first with this id, or undefined when `time` is out of its window. */
+  /**
+   * Position of the record that was first with this id, or undefined when `time` is out of its
+   * window.
+   */
   find(id: string, time: number): number | undefined {
     const first = this.seen.get(id)
     return first !== undefined && time < first.time + this.windowMs ? first.position : undefined

@@ -6,7 +6,9 @@ export interface FileState {
   /** Length, once the file is closed. */
   size: number
   closed: boolean
-  /** References from indexes, and the bytes that they cover. A fanned-out record counts each time. */
+  /**
+   * References from indexes, and the bytes that they cover. A fanned-out record counts each time.
+   */
   liveRecords: number
   liveBytes: number
 }

@@ -115,7 +115,9 @@ export class Queue {
     return -1
   }
 
-  /** First ready position of a level, or -1. With ordering groups there is one level: the offers. */
+  /**
+   * First ready position of a level, or -1. With ordering groups there is one level: the offers.
+   */
   headOf(level: number): number {
     return this.config.ordering === 'group' ? this.#heads.min() : this.#levels[level]!.min()
   }

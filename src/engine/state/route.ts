@@ -161,8 +161,9 @@ function prune(node: WordNode, binding: Binding, words: readonly string[], at: n
 }
 
 /**
- * Walks all branches that fit, word by word. `#` may stand for any number of words, so a node can be
- * reached in many ways; it counts once, which keeps hostile patterns at tree size times key length.
+ * Walks all branches that fit, word by word. `#` may stand for any number of words, so a node can
+ * be reached in many ways; it counts once, which keeps hostile patterns at tree size times key
+ * length.
  */
 function matchWords(
   root: WordNode,

@@ -1,3 +1,5 @@
+/** All cases of the AMQP server, in the order in which they run against one broker. */
+
 import type { ConformanceCase } from './case.ts'
 import { confirmCases, deliveryCases } from './delivery.ts'
 import { durabilityCases } from './durability.ts'
