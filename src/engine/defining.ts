@@ -184,7 +184,7 @@ export class Defining {
     return done(undefined)
   }
 
-  put(name: string, changes: readonly TableChange[]): Outcome<undefined> {
+  put(name: string, changes: readonly TableChange[], lazy: boolean): Outcome<undefined> {
     const { journal, state } = this.#core
     const table = state.tables.get(name)
     if (table === undefined) return refused('not-found', `there is no table '${name}'`)
@@ -192,7 +192,7 @@ export class Defining {
     for (const [field, value] of changes) bytes += field.length + (value?.length ?? 0)
     if (bytes > limits.tableBytesMax) return refused('limit', `table '${name}' is full`)
     const kept = changes.map(([field, value]): TableChange => [field, value?.slice()])
-    writePut(journal, name, kept, table.durable ? 'gated' : 'lazy')
+    writePut(journal, name, kept, table.durable && !lazy ? 'gated' : 'lazy')
     state.put(name, kept)
     return done(undefined)
   }
@@ -278,7 +278,7 @@ function wrongLog(input: LogInput): string | undefined {
     if (value !== undefined && !(value >= min)) return `${name} must be at least ${min}`
   }
   if ((queue?.levels ?? 1) > limits.levelsMax) return `levels must be at most ${limits.levelsMax}`
-  if (queue?.ordering === 'group' && (queue.levels ?? 1) > 1) {
+  if ((queue?.ordering ?? 'none') !== 'none' && (queue?.levels ?? 1) > 1) {
     return 'ordering groups and priority levels exclude each other'
   }
   return undefined

@@ -225,6 +225,62 @@ describe('a queue', () => {
     assert.deepEqual(bodies(lease(engine, 'q', 10, 'four')), ['y1', 'y2'])
   })
 
+  it('orders a group by prefix: a record waits only for the earlier ones of its group', () => {
+    const { engine } = open({ q: { queue: { ordering: 'group-prefix' } } })
+    for (const body of ['a', 'b', 'c']) engine.publish('', 'q', text(body, { group: 'g' }))
+    assert.deepEqual(bodies(lease(engine, 'q', 10, 'one')), ['a', 'b', 'c'])
+    engine.settle({ log: 'q' }, 'one', [2], { kind: 'return' })
+    assert.deepEqual(lease(engine, 'q', 10, 'two'), [])
+    engine.settle({ log: 'q' }, 'one', [0], { kind: 'return' })
+    assert.deepEqual(bodies(lease(engine, 'q', 10, 'two')), ['a'])
+    engine.settle({ log: 'q' }, 'one', [1], { kind: 'done' })
+    assert.deepEqual(lease(engine, 'q', 10, 'two'), [])
+    engine.settle({ log: 'q' }, 'two', [0], { kind: 'done' })
+    assert.deepEqual(bodies(lease(engine, 'q', 10, 'two')), ['c'])
+  })
+
+  it('wakes those who watch for something to hand out, in turn and only while there is some', () => {
+    const { world, engine } = open({ q: { queue: { leaseMs: 1000 } } })
+    const woken: string[] = []
+    for (const name of ['one', 'two']) {
+      engine.watch('q', 'ready', () => woken.push(name + lease(engine, 'q', 1, name).length))
+    }
+    engine.publish('', 'q', text('a', { dueAt: world.clock.now() + 500 }))
+    world.clock.advance(499)
+    assert.deepEqual(woken, [])
+    world.clock.advance(1)
+    assert.deepEqual(woken, ['one1'])
+    const found = engine.pending({ log: 'q' }, { positions: [0, 7] })
+    assert.deepEqual(
+      found.map(one => one.holder),
+      ['one'],
+    )
+    world.clock.advance(1000)
+    assert.deepEqual(woken, ['one1', 'two1'])
+  })
+
+  it('a dead letter may be only for some deaths, and keep its age and attempts', () => {
+    const deadLetter = {
+      route: '',
+      key: 'dead',
+      reasons: ['attempts'],
+      keeps: ['time', 'attempts'],
+    } as const
+    const queue = { ttlMs: 1000, attemptsMax: 1, deadLetter }
+    const { world, engine } = open({ q: { queue }, dead: { queue: {} } })
+    const sentAt = world.clock.now()
+    engine.publish('', 'q', text('a'))
+    lease(engine, 'q')
+    world.clock.advance(10)
+    engine.settle({ log: 'q' }, 'h', [0], { kind: 'return' })
+    engine.publish('', 'q', text('b'))
+    world.clock.advance(2000)
+    const [first] = lease(engine, 'dead', 10)
+    assert.equal(engine.log('dead')?.count, 1)
+    assert.equal(first?.record.time, sentAt)
+    assert.equal(first?.attempts, 2)
+  })
+
   it('delays a returned record longer each time', () => {
     const { world, engine } = open({
       q: { queue: { retry: { minMs: 100, maxMs: 300, factor: 2 } } },
@@ -435,6 +491,24 @@ describe('a table', () => {
       ['ü', ''],
     ])
     assert.equal(again.table('volatile'), undefined)
+  })
+})
+
+describe('a lazy change of a table', () => {
+  it('is waited for by nobody, and rides along with the next write', () => {
+    const { world, engine } = open()
+    engine.createTable('t')
+    world.clock.runUntilIdle(10)
+    const gate = engine.gate
+    engine.put('t', [['a', encodeUtf8('1')]], { lazy: true })
+    assert.equal(engine.gate, gate)
+    assert.deepEqual([...engine.table('t')!.keys()], ['a'])
+    engine.put('t', [['b', encodeUtf8('2')]])
+    assert.ok(engine.gate > gate)
+    world.clock.runUntilIdle(10)
+    world.crash()
+    const again = openEngine(world)
+    assert.deepEqual([...again.table('t')!.keys()], ['a', 'b'])
   })
 })
 

@@ -115,7 +115,7 @@ export interface EngineDoor {
   group(log: string, group: string): GroupInfo | undefined
   pending(
     target: LeaseTarget,
-    options?: { holder?: string; from?: number; countMax?: number },
+    options?: { holder?: string; from?: number; countMax?: number; positions?: readonly number[] },
   ): PendingInfo[]
   logs(): string[]
   routes(): string[]
@@ -181,16 +181,21 @@ export interface EngineDoor {
       | { readonly positions: readonly number[] }
       | { readonly ready: true },
   ): Outcome<{ count: number }>
-  /** Calls back once, from a turn, when the log has records at or after `position`, or is gone. */
-  watch(log: string, position: number, wake: () => void): Outcome<{ cancel(): void }>
+  /** Calls back once, from a turn, when the log has records at or after `position` (`ready`: when the queue has something to hand out), or is gone. */
+  watch(log: string, position: number | 'ready', wake: () => void): Outcome<{ cancel(): void }>
   /**
    * Tables: what a server must remember besides records. A name space of their own; fields are
    * text, values bytes; all changes of one `put` are one effect. Values are copied in, and borrowed
-   * out: do not change them.
+   * out: do not change them. `lazy`: nothing waits for this change, and a crash may lose it, though
+   * never a change after it without it.
    */
   createTable(name: string, options?: { durable?: boolean }): Outcome<undefined>
   dropTable(name: string): Outcome<undefined>
-  put(table: string, changes: readonly TableChange[]): Outcome<undefined>
+  put(
+    table: string,
+    changes: readonly TableChange[],
+    options?: { lazy?: boolean },
+  ): Outcome<undefined>
   /** The live map of a table; undefined: there is none. */
   table(name: string): ReadonlyMap<string, Uint8Array> | undefined
   tables(): string[]
@@ -358,7 +363,12 @@ class Engine implements EngineDoor {
 
   pending(
     target: LeaseTarget,
-    options: { holder?: string; from?: number; countMax?: number } = {},
+    options: {
+      holder?: string
+      from?: number
+      countMax?: number
+      positions?: readonly number[]
+    } = {},
   ): PendingInfo[] {
     const found = leaseTargetOf(this.#core, target)
     return found.ok ? this.#leasing.pending(found.value.log, found.value.group, options) : []
@@ -487,7 +497,7 @@ class Engine implements EngineDoor {
     })
   }
 
-  watch(name: string, position: number, wake: () => void): Outcome<{ cancel(): void }> {
+  watch(name: string, position: number | 'ready', wake: () => void): Outcome<{ cancel(): void }> {
     const log = this.#state.logs.get(name)
     if (log === undefined) return refused('not-found', `there is no '${name}'`)
     const watcher = { position, wake }
@@ -504,8 +514,12 @@ class Engine implements EngineDoor {
     return this.#verb(() => this.#defining.dropTable(name))
   }
 
-  put(table: string, changes: readonly TableChange[]): Outcome<undefined> {
-    return this.#verb(() => this.#defining.put(table, changes))
+  put(
+    table: string,
+    changes: readonly TableChange[],
+    options: { lazy?: boolean } = {},
+  ): Outcome<undefined> {
+    return this.#verb(() => this.#defining.put(table, changes, options.lazy === true))
   }
 
   table(name: string): ReadonlyMap<string, Uint8Array> | undefined {

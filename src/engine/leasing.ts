@@ -99,7 +99,11 @@ export class Leasing {
   handOut(log: Log): void {
     const { traffic, queue } = log
     for (const watcher of traffic.watchers) {
-      if (log.next <= watcher.position && log.first <= watcher.position) continue
+      const { position } = watcher
+      if (position === 'ready') {
+        // Whoever was woken before may have taken everything.
+        if (queue === undefined || queue.next() < 0) continue
+      } else if (log.next <= position && log.first <= position) continue
       traffic.watchers.delete(watcher)
       watcher.wake()
     }
@@ -193,9 +197,9 @@ export class Leasing {
   }
 
   /** The next record in line that has not expired; those that have are buried on the way. */
-  #nextAlive(log: Log, queue: Queue, now: number, lane?: Lane): number {
+  #nextAlive(log: Log, queue: Queue, now: number, lane?: Lane, barrier?: number): number {
     for (;;) {
-      const position = queue.next(lane)
+      const position = queue.next(lane, barrier)
       if (position < 0 || !queue.mayExpire) return position
       const { expiresAt } = this.#core.state.record(log, position)
       if (expiresAt === undefined || expiresAt > now) return position
@@ -237,11 +241,12 @@ export class Leasing {
     const deliveries: Delivery[] = []
     const positions: number[] = []
     let lane: Lane | undefined
+    let barrier = Infinity
     log.traffic.usedAt = this.#core.ports.clock.monotonic()
     journal.beginBatch()
     try {
       while (deliveries.length < options.countMax) {
-        const position = this.#nextAlive(log, queue, now, lane)
+        const position = this.#nextAlive(log, queue, now, lane, barrier)
         if (position < 0) break
         const record = state.record(log, position)
         positions.push(position)
@@ -250,6 +255,7 @@ export class Leasing {
           state.settle(log, position)
         } else {
           const lease = queue.lease(position, options.holder, now, deadline)
+          if (lease.lane !== lane) barrier = queue.barrierOf(lease.lane, position)
           lane = lease.lane
           deliveries.push({ record, attempts: lease.attempts })
         }
@@ -308,10 +314,11 @@ export class Leasing {
   settle(
     log: Log,
     holder: string,
-    positions: readonly number[],
+    given: readonly number[],
     settlement: Settlement,
   ): Outcome<undefined> {
     const queue = log.queue!
+    const positions = once(given)
     for (const position of positions) {
       if (queue.leases.get(position)?.holder !== holder) {
         return refused('not-leased', `${log.name} at ${position} is not leased by ${holder}`)
@@ -374,7 +381,7 @@ export class Leasing {
     }
     flush()
     // A queue that took on more meanwhile than it may hold, sheds from the front.
-    if (queue.config.overflow === 'drop-head') this.#storing.dropHead(log)
+    this.#storing.dropHead(log)
   }
 
   #giveBack(log: Log, positions: readonly number[], dueAt: number, counted: boolean): void {
@@ -388,9 +395,10 @@ export class Leasing {
     log: Log,
     group: Group,
     holder: string,
-    positions: readonly number[],
+    given: readonly number[],
     settlement: Settlement,
   ): Outcome<undefined> {
+    const positions = once(given)
     for (const position of positions) {
       const pending = group.pending.get(position)
       if (pending === undefined || (holder !== '' && pending.holder !== holder)) {
@@ -421,9 +429,10 @@ export class Leasing {
   extend(
     log: Log,
     group: Group | undefined,
-    positions: readonly number[],
+    given: readonly number[],
     change: { leaseMs?: number; holder?: string; counted?: boolean; idleMinMs?: number },
   ): Delivery[] {
+    const positions = once(given)
     const { journal, state } = this.#core
     const now = this.#core.now
     const holding = group === undefined ? log.queue!.leases : group.pending
@@ -457,11 +466,13 @@ export class Leasing {
   pending(
     log: Log,
     group: Group | undefined,
-    options: { holder?: string; from?: number; countMax?: number },
+    options: { holder?: string; from?: number; countMax?: number; positions?: readonly number[] },
   ): PendingInfo[] {
     const holding = group === undefined ? log.queue!.leases : group.pending
     const found: PendingInfo[] = []
-    for (const position of [...holding.keys()].sort((left, right) => left - right)) {
+    const asked = options.positions ?? holding.keys()
+    for (const position of [...asked].sort((left, right) => left - right)) {
+      if (options.positions !== undefined && !holding.has(position)) continue
       if (position < (options.from ?? 0)) continue
       const { holder, leasedAt, attempts } = holding.get(position)!
       if (options.holder !== undefined && holder !== options.holder) continue
@@ -559,6 +570,14 @@ function moveBehindEquals(subscribers: Subscribed[], index: number): void {
   }
   subscribers.copyWithin(index, index + 1, last + 1)
   subscribers[last] = subscribed
+}
+
+/** Each position once. Nearly always they rise already, and nothing is copied. */
+function once(positions: readonly number[]): readonly number[] {
+  for (let index = 1; index < positions.length; index++) {
+    if (positions[index]! <= positions[index - 1]!) return [...new Set(positions)]
+  }
+  return positions
 }
 
 function backoffMs(

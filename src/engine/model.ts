@@ -44,7 +44,7 @@ export interface RecordInput {
 }
 
 /** Envelope formats. 0 is the engine's own: the envelope is empty. */
-export const formats = { none: 0, amqpProperties: 1 } as const
+export const formats = { none: 0, amqpProperties: 1, sqsAttributes: 2, redisFields: 3 } as const
 
 /** One step in the afterlife of a record: where it died, why, how often. Newest first. */
 export interface Death {
@@ -94,6 +94,20 @@ export interface Delivery {
 
 export type Overflow = 'drop-head' | 'reject' | 'reject-dead-letter'
 
+export interface DeadLetter {
+  readonly route: string
+  /** Replaces the record's own keys. */
+  readonly key: string | undefined
+  /**
+   * Only records that die of these go there, others are just gone. Each of these deaths is taken
+   * for somebody's doing: going in circles is no reason to drop the record, and neither is that its
+   * deduplication id was seen there.
+   */
+  readonly reasons?: readonly DeathReason[] | undefined
+  /** What the record keeps there: its time, so that its age counts on, and how often it was tried. */
+  readonly keeps?: readonly ('time' | 'attempts')[] | undefined
+}
+
 /** How a queue treats its records. Every field has a default; see `defaultQueue`. */
 export interface QueueConfig {
   /** Number of priority levels, 1 to 256. */
@@ -104,11 +118,14 @@ export interface QueueConfig {
   readonly bytesMax: number | undefined
   readonly overflow: Overflow
   /** Where dead records go: a route, and a key that replaces theirs. */
-  readonly deadLetter: { readonly route: string; readonly key: string | undefined } | undefined
+  readonly deadLetter: DeadLetter | undefined
   /** Times that a record may be handed out; afterwards a return makes it a dead letter. */
   readonly attemptsMax: number | undefined
-  /** `group`: one leased group at a time, each in order. */
-  readonly ordering: 'none' | 'group'
+  /**
+   * `group`: one leased group at a time, each in order. `group-prefix`: a record waits only for
+   * the earlier ones of its group, so one that is returned may go again while later ones are leased.
+   */
+  readonly ordering: 'none' | 'group' | 'group-prefix'
   /** Only the first subscriber is served; the next one when it leaves. */
   readonly singleActive: boolean
   /** A returned record waits `min(minMs * factor^(attempts-1), maxMs)` before it is ready again. */

@@ -29,6 +29,8 @@ interface Passage {
   readonly moreKeys: readonly string[]
   readonly deaths: readonly Death[]
   readonly attempts: number
+  /** Keeps the expiry that it had, whatever the queue's time to live is by now. */
+  readonly expiresAt?: number
 }
 
 const direct: Passage = { route: noBytes, moreKeys: [], deaths: [], attempts: 0 }
@@ -102,11 +104,13 @@ export class Storing {
           continue
         }
         const position = log.next
-        if (this.#store(targets, record, direct) > 0) {
+        if (this.#store(targets, record, direct, false) > 0) {
           return refused('full', `${log.name} has reached its length limit`)
         }
         results.push({ position, duplicate: false })
       }
+      // Dead letters may come back to this very log: positions of one append stay together.
+      this.dropHead(log)
     } finally {
       this.#core.journal.endBatch()
     }
@@ -232,7 +236,7 @@ export class Storing {
   }
 
   /** Stores a record in those targets that take it; returns how many refused. */
-  #store(targets: readonly Log[], record: RecordInput, passage: Passage): number {
+  #store(targets: readonly Log[], record: RecordInput, passage: Passage, shed = true): number {
     const time = record.time ?? this.#core.now
     let accepted = targets
     let full: Log[] | undefined
@@ -246,6 +250,7 @@ export class Storing {
       if (refuses) full = [...(full ?? []), log]
     }
     if (accepted.length > 0) this.#write(accepted, record, passage, time)
+    if (shed) for (const log of accepted) this.dropHead(log)
     if (full === undefined) return 0
     for (const log of full) {
       if (log.queue!.config.overflow !== 'reject-dead-letter') continue
@@ -305,7 +310,7 @@ export class Storing {
       view.setUint32(target, log.id, true)
       view.setUint32(target + 4, 0, true)
       view.setFloat64(target + 8, log.next, true)
-      view.setFloat64(target + 16, expiryOf(log, record.ttlMs, time), true)
+      view.setFloat64(target + 16, passage.expiresAt ?? expiryOf(log, record.ttlMs, time), true)
       target += targetBytes
     }
     journal.locate(this.#location)
@@ -319,14 +324,10 @@ export class Storing {
     placing.span = record.span ?? 1
     journal.finish(durable && record.transient !== true ? 'record' : 'lazy')
     for (const log of targets) {
-      placing.expires = expiryOf(log, record.ttlMs, time) !== Infinity
+      placing.expires = (passage.expiresAt ?? expiryOf(log, record.ttlMs, time)) !== Infinity
       state.append(log, log.next, this.#location, body.length, placing)
       log.traffic.appended++
       this.#core.touch(log)
-    }
-    // Burying writes records, too: only now that nothing of this one is needed any more.
-    for (const log of targets) {
-      if (log.queue !== undefined && log.queue.config.overflow === 'drop-head') this.dropHead(log)
     }
   }
 
@@ -334,7 +335,8 @@ export class Storing {
 
   /** Takes records off the front until the queue is within its limits again. */
   dropHead(log: Log): void {
-    const queue = log.queue!
+    const { queue } = log
+    if (queue === undefined || queue.config.overflow !== 'drop-head') return
     const { countMax, bytesMax } = queue.config
     if (countMax === undefined && bytesMax === undefined) return
     const credit = creditOf(log)
@@ -356,13 +358,15 @@ export class Storing {
     const { state, journal } = this.#core
     const letter = log.queue!.config.deadLetter
     const record = letter === undefined ? undefined : state.record(log, position)
+    const keepsAttempts = letter?.keeps?.includes('attempts') === true
+    const attempts = keepsAttempts ? log.queue!.attemptsOf(position) : 0
     const urgency = log.config.durable ? 'gated' : 'lazy'
     journal.beginBatch()
     try {
       writePositions(journal, kinds.settle, log.id, [position, 1], urgency)
       state.settle(log, position)
       if (record !== undefined) {
-        const passage = passageOf(record, 0)
+        const passage = passageOf(record, attempts)
         this.#deadLetter(log, inputOf(record), passage, reason)
       }
     } finally {
@@ -381,7 +385,10 @@ export class Storing {
       writePositions(journal, kinds.settle, log.id, [position, 1], urgency)
       state.settle(log, position)
       const input = { ...inputOf(record), dueAt, dedupeId: undefined }
-      this.#write([log], input, passageOf(record, attempts), record.time)
+      const passage = passageOf(record, attempts)
+      const expiresAt = record.expiresAt ?? Number.POSITIVE_INFINITY
+      this.#write([log], input, { ...passage, expiresAt }, record.time)
+      this.dropHead(log)
     } finally {
       journal.endBatch()
     }
@@ -390,6 +397,8 @@ export class Storing {
   #deadLetter(log: Log, record: RecordInput, passage: Passage, reason: DeathReason): void {
     const letter = log.queue!.config.deadLetter
     if (letter === undefined || this.#deadDepth >= limits.routeDepthMax) return
+    const named = letter.reasons?.includes(reason)
+    if (named === false) return
     const ownKeys = [decodeUtf8(record.key ?? noBytes), ...passage.moreKeys]
     const deaths = afterDeath(passage.deaths, {
       queue: log.name,
@@ -403,20 +412,27 @@ export class Storing {
     const keys = letter.key === undefined ? ownKeys : [letter.key]
     const found = this.resolve(letter.route, keys.length === 1 ? keys[0]! : keys, undefined)
     if (found === undefined) return
-    const targets = found.filter(target => reason === 'rejected' || !isCycle(target.name, deaths))
+    const wanted = reason === 'rejected' || named === true
+    const targets = found.filter(target => wanted || !isCycle(target.name, deaths))
     if (targets.length === 0) return
     log.traffic.deadLettered++
     const key = letter.key === undefined ? record.key : encodeUtf8(letter.key)
-    const { ttlMs: _ttl, dueAt: _due, time: _time, ...rest } = record
+    const { ttlMs: _ttl, dueAt: _due, time, dedupeId, ...rest } = record
+    const again = {
+      ...rest,
+      key,
+      time: letter.keeps?.includes('time') === true ? time : undefined,
+      dedupeId: named === true ? undefined : dedupeId,
+    }
     const next = {
       route: this.#nameBytes(letter.route),
       moreKeys: keys.slice(1),
       deaths,
-      attempts: 0,
+      attempts: passage.attempts,
     }
     this.#deadDepth++
     try {
-      this.#store(targets, { ...rest, key }, next)
+      this.#store(targets, again, next)
     } finally {
       this.#deadDepth--
     }
@@ -457,6 +473,7 @@ function inputOf(record: EntryRecord): RecordInput {
     priority: record.priority,
     transient: record.transient,
     ttlMs: record.ttlMs,
+    time: record.time,
   }
 }
 

@@ -153,6 +153,9 @@ function vanish(model: Model, seen: Seen, move: Move, next: number, { now }: Mom
     }
     return next
   }
+  // In the order of the engine's work the queue may have been full when the record came.
+  const { overflow = 'drop-head' } = log.config.queue ?? {}
+  if (overflow !== 'drop-head' && (seen.logs.get(log.name)?.info.next ?? 0) <= log.next) return next
   const used = new Set(log.records.map(record => record.position))
   let position = next
   while (used.has(position)) position++

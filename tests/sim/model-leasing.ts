@@ -165,10 +165,11 @@ export function settle(
   model: Model,
   target: LeaseTarget,
   holder: string,
-  positions: readonly number[],
+  given: readonly number[],
   settlement: Settlement,
   now: number,
 ): Answer<undefined> {
+  const positions = [...new Set(given)]
   const found = find(model, target)
   if (!found.ok) return found
   const { log, group } = found.value

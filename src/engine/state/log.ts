@@ -20,7 +20,8 @@ export interface Subscribed {
 }
 
 export interface Watcher {
-  readonly position: number
+  /** `ready`: when the queue has something to hand out. */
+  readonly position: number | 'ready'
   readonly wake: () => void
 }
 

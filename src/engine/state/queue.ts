@@ -8,7 +8,8 @@
  *
  * (I5). Ready records are intervals of positions, one set for each priority level, so a backlog of
  * millions that nobody has touched costs one interval. With `ordering: 'group'` the ready records
- * are kept by lane, one lane a group, and only the heads of lanes without leases are offered.
+ * are kept by lane, one lane a group, and only the heads of lanes without leases are offered; with
+ * 'group-prefix' the heads that no earlier record of their lane holds up.
  *
  * Everything here is `apply`: it reads no clock and decides nothing (I3).
  */
@@ -21,7 +22,8 @@ import type { RecordIndex } from './record-index.ts'
 
 export interface Lease {
   readonly position: number
-  readonly level: number
+  /** The level that it goes back to. */
+  level: number
   readonly lane: Lane | undefined
   holder: string
   /** 1 for the first hand-over. */
@@ -37,13 +39,15 @@ export interface Lane {
   /** Ready and delayed positions: a delayed record holds up those behind it. */
   readonly waiting: IntervalSet
   leased: number
+  /** Its leased positions, where the order among them matters ('group-prefix'). */
+  readonly held: IntervalSet | undefined
   /** The position that the lane offers, or -1. */
   head: number
 }
 
 export interface Delayed {
   readonly dueAt: number
-  readonly level: number
+  level: number
   readonly lane: Lane | undefined
 }
 
@@ -61,6 +65,7 @@ export class Queue {
   readyBytes = 0
   /** True once a record that can expire was added: heads must be looked at. */
   mayExpire = false
+  readonly #grouped: boolean
   readonly #index: RecordIndex
   readonly #levels: IntervalSet[] = []
   readonly #heads = new IntervalSet()
@@ -69,6 +74,7 @@ export class Queue {
 
   constructor(config: QueueConfig, index: RecordIndex) {
     this.config = config
+    this.#grouped = config.ordering !== 'none'
     this.#index = index
     for (let level = 0; level < config.levels; level++) this.#levels.push(new IntervalSet())
   }
@@ -84,7 +90,7 @@ export class Queue {
     },
   ): void {
     const level = Math.min(options.priority, this.config.levels - 1)
-    const lane = this.config.ordering === 'group' ? this.#laneFor(options.group) : undefined
+    const lane = this.#grouped ? this.#laneFor(options.group) : undefined
     if (options.attempts > 0) this.attempts.set(position, options.attempts)
     if (options.dueAt === undefined) this.#makeReady(position, level, lane)
     else this.#makeDelayed(position, options.dueAt, level, lane)
@@ -100,12 +106,12 @@ export class Queue {
 
   /**
    * The next record in the order of delivery, or -1 (I8). `lane`: one whose head was leased by the
-   * same hand-over, which may go on with its next record.
+   * same hand-over, which may go on with its next record, as far as those before `barrier`.
    */
-  next(lane?: Lane): number {
-    if (this.config.ordering === 'group') {
+  next(lane?: Lane, barrier = Infinity): number {
+    if (this.#grouped) {
       const head = lane?.waiting.min() ?? -1
-      if (head >= 0 && !this.delayed.has(head)) return head
+      if (head >= 0 && head < barrier && !this.delayed.has(head)) return head
       return this.#heads.min()
     }
     for (let level = this.#levels.length - 1; level >= 0; level--) {
@@ -115,16 +121,22 @@ export class Queue {
     return -1
   }
 
+  /** The first leased position of a lane behind `position`, or infinity: nothing holds it up. */
+  barrierOf(lane: Lane | undefined, position: number): number {
+    const next = lane?.held?.nextAtOrAfter(position + 1) ?? -1
+    return next < 0 ? Infinity : next
+  }
+
   /**
    * First ready position of a level, or -1. With ordering groups there is one level: the offers.
    */
   headOf(level: number): number {
-    return this.config.ordering === 'group' ? this.#heads.min() : this.#levels[level]!.min()
+    return this.#grouped ? this.#heads.min() : this.#levels[level]!.min()
   }
 
   /** Ready positions in the order of delivery; the set must not change meanwhile. */
   *readyPositions(): Generator<number> {
-    if (this.config.ordering === 'group') {
+    if (this.#grouped) {
       const sets = [...this.lanes.values()].map(lane => lane.waiting)
       const all = new IntervalSet()
       sets.push(this.#heads)
@@ -253,12 +265,12 @@ export class Queue {
   }
 
   restoreDelayed(position: number, dueAt: number, level: number, group: string | undefined): void {
-    const lane = this.config.ordering === 'group' ? this.#laneFor(group) : undefined
+    const lane = this.#grouped ? this.#laneFor(group) : undefined
     this.#makeDelayed(position, dueAt, level, lane)
   }
 
   restoreLease(lease: Omit<Lease, 'lane'>, group: string | undefined): void {
-    const lane = this.config.ordering === 'group' ? this.#laneFor(group) : undefined
+    const lane = this.#grouped ? this.#laneFor(group) : undefined
     this.#hold({ ...lease, lane })
   }
 
@@ -268,16 +280,18 @@ export class Queue {
     this.config = config
     this.#levels.length = 0
     for (let level = 0; level < config.levels; level++) this.#levels.push(new IntervalSet())
-    for (const position of positions) {
-      this.#levels[Math.min(priorityOf(position), config.levels - 1)]!.add(position)
-    }
+    const levelOf = (position: number) => Math.min(priorityOf(position), config.levels - 1)
+    for (const position of positions) this.#levels[levelOf(position)]!.add(position)
+    for (const lease of this.leases.values()) lease.level = levelOf(lease.position)
+    for (const [position, delayed] of this.delayed) delayed.level = levelOf(position)
   }
 
   #laneFor(group: string | undefined): Lane | undefined {
     if (group === undefined) return undefined
     let lane = this.lanes.get(group)
     if (lane === undefined) {
-      lane = { name: group, waiting: new IntervalSet(), leased: 0, head: -1 }
+      const held = this.config.ordering === 'group-prefix' ? new IntervalSet() : undefined
+      lane = { name: group, waiting: new IntervalSet(), leased: 0, held, head: -1 }
       this.lanes.set(group, lane)
     }
     return lane
@@ -286,7 +300,7 @@ export class Queue {
   #makeReady(position: number, level: number, lane: Lane | undefined): void {
     this.ready++
     this.readyBytes += this.#index.bodyAt(position)
-    if (this.config.ordering !== 'group') {
+    if (!this.#grouped) {
       this.#levels[level]!.add(position)
     } else if (lane === undefined) {
       this.#heads.add(position)
@@ -310,7 +324,7 @@ export class Queue {
   #takeReady(position: number): { level: number; lane: Lane | undefined } {
     this.ready--
     this.readyBytes -= this.#index.bodyAt(position)
-    if (this.config.ordering !== 'group') {
+    if (!this.#grouped) {
       for (let level = this.#levels.length - 1; level >= 0; level--) {
         if (this.#levels[level]!.delete(position)) return { level, lane: undefined }
       }
@@ -335,6 +349,7 @@ export class Queue {
     if (lease.lane === undefined) return
     this.lanes.set(lease.lane.name, lease.lane)
     lease.lane.leased++
+    lease.lane.held?.add(lease.position)
     this.#offer(lease.lane)
   }
 
@@ -342,13 +357,16 @@ export class Queue {
     this.leases.delete(lease.position)
     if (lease.lane === undefined) return
     lease.lane.leased--
+    lease.lane.held?.delete(lease.position)
     this.#offer(lease.lane)
   }
 
   /** Decides again which position, if any, a lane offers. */
   #offer(lane: Lane): void {
     const first = lane.waiting.min()
-    const head = lane.leased === 0 && first >= 0 && !this.delayed.has(first) ? first : -1
+    const before = lane.held?.min() ?? -1
+    const free = lane.leased === 0 || before > first
+    const head = free && first >= 0 && !this.delayed.has(first) ? first : -1
     if (head !== lane.head) {
       if (lane.head >= 0) this.#heads.delete(lane.head)
       if (head >= 0) this.#heads.add(head)

@@ -268,7 +268,7 @@ function sortedKeys(map: ReadonlyMap<number, unknown>): number[] {
 }
 
 function writeQueue(writer: ByteWriter, queue: Queue): void {
-  if (queue.config.ordering === 'group') {
+  if (queue.config.ordering !== 'none') {
     writer.u32(queue.ready)
     for (const position of queue.readyPositions()) {
       writer.f64(position)
@@ -310,7 +310,7 @@ function writeQueue(writer: ByteWriter, queue: Queue): void {
 }
 
 function readQueue(reader: ByteReader, queue: Queue): void {
-  if (queue.config.ordering === 'group') {
+  if (queue.config.ordering !== 'none') {
     for (let left = reader.u32(); left > 0; left--) {
       queue.restoreInLane(reader.f64(), readLane(reader))
     }
