@@ -181,7 +181,10 @@ export interface EngineDoor {
       | { readonly positions: readonly number[] }
       | { readonly ready: true },
   ): Outcome<{ count: number }>
-  /** Calls back once, from a turn, when the log has records at or after `position` (`ready`: when the queue has something to hand out), or is gone. */
+  /**
+   * Calls back once, from a turn, when the log has records at or after `position` (`ready`: when
+   * the queue has something to hand out), or is gone. Those who wait longest are woken first.
+   */
   watch(log: string, position: number | 'ready', wake: () => void): Outcome<{ cancel(): void }>
   /**
    * Tables: what a server must remember besides records. A name space of their own; fields are
