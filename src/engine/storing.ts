@@ -109,8 +109,8 @@ export class Storing {
         }
         results.push({ position, duplicate: false })
       }
-      // Dead letters may come back to this very log: positions of one append stay together.
-      this.dropHead(log)
+      // Only now: dead letters may come back to this very log, and one append stays together.
+      if (results.some(({ duplicate }) => !duplicate)) this.dropHead(log)
     } finally {
       this.#core.journal.endBatch()
     }
@@ -348,9 +348,16 @@ export class Storing {
     while (isOver()) {
       const position = queue.next()
       if (position < 0) return
-      log.traffic.dropped++
-      this.bury(log, position, 'length')
+      const isExpired = queue.mayExpire && this.#isExpired(log, position)
+      if (isExpired) log.traffic.expired++
+      else log.traffic.dropped++
+      this.bury(log, position, isExpired ? 'expired' : 'length')
     }
+  }
+
+  #isExpired(log: Log, position: number): boolean {
+    const { expiresAt } = this.#core.state.record(log, position)
+    return expiresAt !== undefined && expiresAt <= this.#core.now
   }
 
   /** Ends a record: settled in its queue, and appended where its dead letters go; one effect. */

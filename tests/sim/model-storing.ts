@@ -46,9 +46,10 @@ export function append(
     }
     const position = log.next
     const passage = passageOf(draft, '', draft.key === undefined ? [''] : [draft.key], now)
-    if (store(model, [name], passage, now) > 0) return no('full')
+    if (store(model, [name], passage, now, false) > 0) return no('full')
     results.push({ position, duplicate: false })
   }
+  if (results.some(({ duplicate }) => !duplicate)) dropHead(model, log)
   return yes(results)
 }
 
@@ -71,13 +72,19 @@ function passageOf(draft: Draft, route: string, keys: readonly string[], now: nu
 }
 
 /** Stores in each target that takes it; returns how many refused. */
-function store(model: Model, targets: readonly string[], passage: Passage, now: number): number {
+function store(
+  model: Model,
+  targets: readonly string[],
+  passage: Passage,
+  now: number,
+  sheds = true,
+): number {
   const logs = targets.map(name => model.log(name))
   const isNew = logs.filter(log => seenAt(log, passage.dedupeId, now) === undefined)
   const full = isNew.filter(log => refusesMore(log, passage.bodyBytes))
   const taking = isNew.filter(log => !full.includes(log))
   for (const log of taking) place(log, log.next, passage, now)
-  for (const log of taking) dropHead(model, log)
+  if (sheds) for (const log of taking) dropHead(model, log)
   for (const log of full) {
     if (log.config.queue?.overflow !== 'reject-dead-letter') continue
     passDeadLetter(model, log, passage, 'length')

@@ -111,6 +111,8 @@ export class Journal {
   #waiting: Piece[] = []
   #waitingBytes = 0
   #writing = false
+  /** Until what was recovered is synced: later writes must not vouch for it. */
+  #starting = true
   #wanted = false
   #lazyTimer: Timer | undefined
   #syncTimer: Timer | undefined
@@ -210,7 +212,8 @@ export class Journal {
   /** Starts a write when there is something worth one and none is in flight. */
   flush(lazyToo = false): void {
     if (lazyToo) this.#wanted ||= this.backlogBytes > 0
-    if (!this.#wanted || this.#writing || this.failure !== undefined || this.#diskFull) return
+    if (!this.#wanted || this.#writing || this.#starting) return
+    if (this.failure !== undefined || this.#diskFull) return
     this.#lazyTimer?.cancel()
     this.#lazyTimer = undefined
     this.#wanted = false
@@ -528,9 +531,14 @@ export class Journal {
     const upTo = this.sequence
     for (const number of replayed) this.#unsyncedFiles.add(number)
     this.#syncFiles(upTo, () => {
-      if (upTo <= this.released) return
-      this.released = upTo
-      this.#events.released()
+      this.#starting = false
+      if (replayed.length === 0) return
+      if (upTo > this.released) {
+        this.released = upTo
+        this.#events.released()
+      }
+      this.flush()
+      this.#closeWhenQuiet()
     })
   }
 
@@ -573,7 +581,8 @@ export class Journal {
   }
 
   #closeWhenQuiet(): void {
-    if (this.#closing === undefined || this.#writing || this.#waiting.length > 0) return
+    if (this.#closing === undefined || this.#writing || this.#starting) return
+    if (this.#waiting.length > 0) return
     this.sync(() => this.#closed())
   }
 
