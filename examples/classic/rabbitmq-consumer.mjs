@@ -8,6 +8,11 @@ const queue = 'orders'
 const connection = await amqp.connect(process.env.AMQP_URL ?? 'amqp://localhost')
 const channel = await connection.createChannel()
 
+process.once('SIGINT', async () => {
+  await channel.close()
+  await connection.close()
+})
+
 await channel.assertQueue(queue, { durable: true })
 await channel.prefetch(1)
 
@@ -22,10 +27,6 @@ await channel.consume(queue, async message => {
   }
 })
 
-process.once('SIGINT', async () => {
-  await channel.close()
-  await connection.close()
-})
 console.log('waiting for orders')
 
 async function processOrder(order) {

@@ -6,6 +6,11 @@ import amqp from 'amqplib'
 const connection = await amqp.connect(process.env.AMQP_URL ?? 'amqp://localhost')
 const channel = await connection.createChannel()
 
+process.once('SIGINT', async () => {
+  await channel.close()
+  await connection.close()
+})
+
 await channel.assertExchange('payments.failed', 'fanout', { durable: true })
 await channel.assertQueue('payments.failed', { durable: true })
 await channel.bindQueue('payments.failed', 'payments.failed', '')
@@ -29,10 +34,6 @@ await channel.consume('payments.failed', message => {
   channel.ack(message)
 })
 
-process.once('SIGINT', async () => {
-  await channel.close()
-  await connection.close()
-})
 console.log('waiting for payments')
 
 async function charge(payment) {

@@ -11,6 +11,8 @@ import { RestartableBroker, type RunningBroker, startSpillway } from '../harness
 import { temporaryFolder } from '../harness/process.ts'
 import { formatTable } from '../harness/statistics.ts'
 import { within } from '../harness/wait.ts'
+import { compareScenario } from '../transcripts/compare.ts'
+import { scenarios } from '../transcripts/scenarios.ts'
 import { fetchRabbitmq, startRabbitmq } from './peers/rabbitmq.ts'
 
 interface Subject {
@@ -29,6 +31,9 @@ for (const subject of subjects()) {
   const name = `${subject.name} ${broker.running.version}`
   try {
     rows.push([name, 'conformance', ...(await runCases(name, broker))])
+    if (subject.name === 'Spillway') {
+      rows.push([name, 'transcripts', ...(await replayTranscripts(name, broker))])
+    }
   } finally {
     await broker.stop()
   }
@@ -65,4 +70,16 @@ async function runCases(name: string, broker: RestartableBroker): Promise<string
     }
   }
   return [String(passed), String(cases.length - passed)]
+}
+
+async function replayTranscripts(name: string, broker: RestartableBroker): Promise<string[]> {
+  const chosen = scenarios.filter(each => each.name.includes(flags.only))
+  let passed = 0
+  for (const scenario of chosen) {
+    const mismatches = await compareScenario(scenario, broker.running)
+    if (mismatches.length === 0) passed++
+    else console.error(`${name}: DIFFERS: ${scenario.name}\n${mismatches.join('\n')}\n`)
+  }
+  failed += chosen.length - passed
+  return [String(passed), String(chosen.length - passed)]
 }
