@@ -140,7 +140,10 @@ export const boundaries: { readonly [folder: string]: Boundary } = {
 export const unitTestMay = ['src/testing']
 
 /** Files of `wire` that may use a built-in module, and which. */
-export const builtInInWire: { readonly [path: string]: readonly string[] } = {}
+export const builtInInWire: { readonly [path: string]: readonly string[] } = {
+  // The protocol asks for MD5 sums of bodies and attributes.
+  'src/wire/sqs/digest.ts': ['crypto'],
+}
 
 /** Words that belong to one protocol. The engine and base know none of them. */
 export const protocolWords = [
@@ -195,6 +198,22 @@ export const entries = [
   'tests/tidy/write-pages.ts',
   'tests/sim/main.ts',
   'tests/crash/main.ts',
+  'tests/hostile/main.ts',
+  'tests/transcripts/record.ts',
   'tests/interop/main.ts',
   'bench/main.ts',
+]
+
+/**
+ * Being built, not wired yet: nothing need lead to the files of these folders. This list is empty
+ * in a release. A folder leaves it with the change that makes the program import it, and the rule
+ * says so when that is forgotten.
+ */
+export const beingBuilt: readonly { readonly folder: string; readonly since: string }[] = [
+  { folder: 'src/wire/kafka', since: '2026-11-24' },
+  { folder: 'src/wire/resp', since: '2026-11-24' },
+  { folder: 'src/wire/sqs', since: '2026-11-24' },
+  { folder: 'src/servers/kafka', since: '2026-11-24' },
+  { folder: 'src/servers/redis', since: '2026-11-24' },
+  { folder: 'src/servers/sqs', since: '2026-11-24' },
 ]

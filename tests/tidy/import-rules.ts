@@ -1,6 +1,13 @@
 /** Rules about who imports whom, and about what leads to a file at all. */
 
-import { boundaries, builtInInWire, entries, furtherDoors, unitTestMay } from './boundaries.ts'
+import {
+  beingBuilt,
+  boundaries,
+  builtInInWire,
+  entries,
+  furtherDoors,
+  unitTestMay,
+} from './boundaries.ts'
 import {
   codeOf,
   covers,
@@ -126,6 +133,29 @@ function publicDoors(tree: Tree): string[] {
 
 export function allReachable(tree: Tree): Finding[] {
   const files = typescript(tree, 'src', 'tests', 'bench')
+  const doors = publicDoors(tree)
+  const wired = reachedFrom(tree, doors)
+  const tests = files.filter(file => isTest(file.path)).map(file => file.path)
+  const reached = reachedFrom(tree, [...entries, ...doors, ...startedFiles(tree), ...tests])
+  const findings = files
+    .filter(({ path }) => !reached.has(path))
+    .filter(({ path }) => !beingBuilt.some(({ folder }) => covers(folder, path)))
+    .map(({ path }) => ({
+      path,
+      line: 1,
+      message:
+        'No entry, public door or test leads here: delete it, or import it where it is used.',
+    }))
+  for (const { folder, since } of beingBuilt) {
+    const path = [...wired].find(file => covers(folder, file))
+    if (path === undefined) continue
+    const message = `The program imports ${folder}, which has been on the list of what is being built since ${since}: take it off \`beingBuilt\` in tests/tidy/boundaries.ts.`
+    findings.push({ path, line: 1, message })
+  }
+  return findings
+}
+
+function reachedFrom(tree: Tree, paths: readonly string[]): Set<string> {
   const seen = new Set<string>()
   const visit = (path: string): void => {
     const file = tree.file(path)
@@ -133,16 +163,8 @@ export function allReachable(tree: Tree): Finding[] {
     seen.add(path)
     for (const target of targetsOf(tree, file)) visit(target)
   }
-  for (const path of [...entries, ...publicDoors(tree), ...startedFiles(tree)]) visit(path)
-  for (const file of files) if (isTest(file.path)) visit(file.path)
-  return files
-    .filter(file => !seen.has(file.path))
-    .map(({ path }) => ({
-      path,
-      line: 1,
-      message:
-        'No entry, public door or test leads here: delete it, or import it where it is used.',
-    }))
+  for (const path of paths) visit(path)
+  return seen
 }
 
 /** Programs that a test starts: `new URL('./child.js', import.meta.url)`. */

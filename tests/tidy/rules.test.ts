@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
+import { beingBuilt } from './boundaries.ts'
 import { longestFunctions } from './longest.ts'
 import { rules } from './rules.ts'
 import { tokensOf } from './source.ts'
@@ -9,6 +10,7 @@ import { treeOf } from './tree.ts'
 const sound = {
   'package.json': JSON.stringify({
     name: 'spillway',
+    bin: { spillway: './dist/src/cli/main.js' },
     exports: { './engine': { default: './dist/src/engine/engine.js' } },
     dependencies: { pino: '1' },
   }).concat('\n'),
@@ -35,6 +37,7 @@ interface Case {
   readonly says: RegExp
 }
 
+const relative = (from: string, to: string) => `${'../'.repeat(from.split('/').length - 1)}${to}`
 const says = (text: string) => `/** A file. */\n${text}\n`
 const imports = (specifier: string) => says(`import { x } from '${specifier}'`)
 
@@ -430,6 +433,16 @@ describe('the tidy rules', () => {
       `const x = '${' whole'.repeat(20)}'\n// https://example.org/${'x'.repeat(90)}`,
     )
     assert.deepEqual(rules[lines]!(treeOf({ ...sound, [engine]: text })), [])
+  })
+
+  test('what is being built need not be reached, until the program imports it', () => {
+    const [built] = beingBuilt
+    if (built === undefined) return
+    const path = `${built.folder}/frame.ts`
+    const begun = { ...sound, [path]: says('export const x = 1') }
+    assert.deepEqual(rules[reachable]!(treeOf(begun)), [])
+    const wired = { ...begun, [session]: says(`import '${relative(session, path)}'`) }
+    assert.match(rules[reachable]!(treeOf(wired))[0]?.message ?? '', /take it off/)
   })
 
   test('a type may come back, and be passed on', () => {
