@@ -20,7 +20,7 @@ for (const [path, entry] of Object.entries(lock.packages)) {
 }
 
 const manifest = JSON.parse(readFileSync('package.json', 'utf8'))
-const wanted = ['LICENSE', 'README.md', 'package.json']
+const wanted = ['CHANGELOG.md', 'LICENSE', 'NOTICE', 'README.md', 'package.json']
 for (const entry of [...Object.values(manifest.bin), ...Object.values(manifest.exports)]) {
   const paths = typeof entry === 'string' ? [entry] : Object.values(entry)
   wanted.push(...paths.map(path => path.replace(/^\.\//, '')))
@@ -34,7 +34,8 @@ for (const path of wanted) {
 }
 const allowed = /^(dist\/src\/.*|LICENSE|NOTICE|(README|CHANGELOG)\.md|package\.json)$/
 for (const path of packed) {
-  if (!allowed.test(path)) problems.push(`the package should not hold ${path}`)
+  if (!allowed.test(path) || /\.test\./.test(path))
+    problems.push(`the package should not hold ${path}`)
 }
 
 if (problems.length > 0) {
