@@ -10,18 +10,21 @@ describe('the system clock', () => {
     assert.ok(systemClock.monotonic() >= before)
   })
 
-  it('runs what is due soon after the current turn, and what is scheduled later, once', async () => {
+  // Which of the two comes first is Node's business: a turn that took a millisecond finds both due.
+  it('runs what is due soon and what is scheduled after the current turn, once each', async () => {
     const seen: string[] = []
-    await new Promise<void>(resolve => {
-      systemClock.schedule(1, () => {
-        seen.push('scheduled')
-        resolve()
-      })
-      systemClock.schedule(1, () => seen.push('cancelled')).cancel()
-      systemClock.soon(() => seen.push('soon'))
-      seen.push('turn')
-    })
-    assert.deepEqual(seen, ['turn', 'soon', 'scheduled'])
+    await Promise.all([
+      new Promise<void>(resolve => {
+        systemClock.soon(() => resolve(void seen.push('soon')))
+      }),
+      new Promise<void>(resolve => {
+        systemClock.schedule(1, () => resolve(void seen.push('scheduled')))
+        systemClock.schedule(1, () => seen.push('cancelled')).cancel()
+        seen.push('turn')
+      }),
+    ])
+    assert.equal(seen[0], 'turn')
+    assert.deepEqual(seen.slice(1).sort(), ['scheduled', 'soon'])
   })
 
   it('does not fire a far timer early', () => {
