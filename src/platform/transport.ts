@@ -42,8 +42,9 @@ export function netTransport(options: TransportOptions = {}): Transport {
 }
 
 /**
- * `localhost` is 127.0.0.1 to some clients and ::1 to others, and Node asks for the latter first. So
- * whoever is served on one is served on the other, where the machine has it and the port is free.
+ * `localhost` is 127.0.0.1 to some clients and ::1 to others, and Node asks for the latter first.
+ * So whoever is served on one is served on the other, where the machine has it and the port is
+ * free.
  */
 async function listenOnTwin(
   options: TransportOptions,

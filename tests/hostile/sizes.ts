@@ -1,3 +1,5 @@
+/** How much of everything: seconds for every change, or minutes when somebody asks. */
+
 import type { AttackSizes } from './attacks.ts'
 
 export const quickSizes: AttackSizes = {
