@@ -198,6 +198,7 @@ export const entries = [
   'tests/tidy/write-pages.ts',
   'tests/sim/main.ts',
   'tests/crash/main.ts',
+  'tests/fixtures/write-storage.ts',
   'tests/hostile/main.ts',
   'tests/transcripts/record.ts',
   'tests/interop/main.ts',
@@ -216,4 +217,7 @@ export const beingBuilt: readonly { readonly folder: string; readonly since: str
   { folder: 'src/servers/kafka', since: '2026-11-24' },
   { folder: 'src/servers/redis', since: '2026-11-24' },
   { folder: 'src/servers/sqs', since: '2026-11-24' },
+  { folder: 'src/platform/digest.ts', since: '2026-11-24' },
+  { folder: 'src/platform/http.ts', since: '2026-11-24' },
+  { folder: 'src/wire/schema/json.ts', since: '2026-11-24' },
 ]
