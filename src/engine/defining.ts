@@ -105,6 +105,15 @@ export class Defining {
     return done(routeInfo(state.routes.get(name)!))
   }
 
+  /** Everything but the kind, by which the bindings are kept. */
+  alterRoute(name: string, input: Partial<Omit<RouteConfig, 'kind'>>): Outcome<RouteInfo> {
+    const route = this.#core.state.routes.get(name)
+    if (route === undefined) return refused('not-found', `there is no route '${name}'`)
+    const config = { ...route.config, ...input, kind: route.config.kind }
+    this.#define({ do: 'alter-route', name, config }, config.durable || route.config.durable)
+    return done(routeInfo(route))
+  }
+
   dropRoute(name: string, unless: { used?: boolean }): Outcome<undefined> {
     const { state } = this.#core
     const route = state.routes.get(name)

@@ -546,6 +546,21 @@ describe('the journal', () => {
     assert.equal(peeked(again, 'q')[0], 'kept')
   })
 
+  it('remembers what a route was altered to, and routes by it at once', () => {
+    const { world, engine } = open({ q: { queue: {} } })
+    engine.createRoute('a', { kind: 'direct' })
+    engine.createRoute('b', { kind: 'fan-out' })
+    engine.bind({ route: 'b', target: { kind: 'log', name: 'q' }, key: '' })
+    assert.equal(engine.publish('a', 'k', text('lost')).routed, 0)
+    assert.ok(engine.alterRoute('a', { alternate: 'b' }).ok)
+    assert.equal(engine.publish('a', 'k', text('kept')).routed, 1)
+    const again = restart(world, engine)
+    assert.equal(again.route('a')?.config.alternate, 'b')
+    assert.ok(again.alterRoute('a', { alternate: undefined }).ok)
+    assert.equal(again.publish('a', 'k', text('lost')).routed, 0)
+    assert.equal(again.alterRoute('nope', {}).ok, false)
+  })
+
   it('deletes files that nobody needs and copies survivors out of nearly dead ones', () => {
     const world = simulatedWorld(3)
     const engine = openEngine(world, { fileBytes: 64 * 1024, cacheBytes: 256 * 1024 })

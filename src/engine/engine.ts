@@ -107,6 +107,8 @@ export interface EngineDoor {
   createRoute(name: string, config: Partial<RouteConfig>): Outcome<RouteInfo>
   createGroup(log: string, group: string, from: number | 'first' | 'next'): Outcome<GroupInfo>
   alter(name: string, config: LogInput): Outcome<LogInfo>
+  /** What is given changes; the kind cannot. */
+  alterRoute(name: string, config: Partial<Omit<RouteConfig, 'kind'>>): Outcome<RouteInfo>
   dropLog(name: string, unless?: { used?: boolean; filled?: boolean }): Outcome<{ ready: number }>
   dropRoute(name: string, unless?: { used?: boolean }): Outcome<undefined>
   dropGroup(log: string, group: string): Outcome<undefined>
@@ -328,6 +330,10 @@ class Engine implements EngineDoor {
 
   alter(name: string, config: LogInput): Outcome<LogInfo> {
     return this.#verb(() => this.#defining.alter(name, config))
+  }
+
+  alterRoute(name: string, config: Partial<Omit<RouteConfig, 'kind'>>): Outcome<RouteInfo> {
+    return this.#verb(() => this.#defining.alterRoute(name, config))
   }
 
   dropLog(

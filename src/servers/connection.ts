@@ -47,7 +47,13 @@ export interface Outbox {
 /** What a server is given for each new connection. */
 export interface ConnectionContext {
   readonly outbox: Outbox
-  readonly peer: { readonly address: string; readonly port: number; readonly tls: boolean }
+  readonly peer: {
+    readonly address: string
+    readonly port: number
+    readonly tls: boolean
+    /** The name in the certificate that the peer has shown and that was verified. */
+    readonly certificateName?: string | undefined
+  }
   readonly local: { readonly address: string; readonly port: number }
   /** Stops, or resumes, reading from the peer: the only way to make a publisher wait. */
   pauseReading(paused: boolean): void

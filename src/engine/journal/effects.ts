@@ -38,6 +38,7 @@ export type Definition =
   | { readonly do: 'alter-log'; readonly name: string; readonly config: LogConfig }
   | { readonly do: 'drop-log'; readonly name: string }
   | { readonly do: 'create-route'; readonly name: string; readonly config: RouteConfig }
+  | { readonly do: 'alter-route'; readonly name: string; readonly config: RouteConfig }
   | { readonly do: 'drop-route'; readonly name: string }
   | { readonly do: 'bind' | 'unbind'; readonly binding: Binding }
   | {

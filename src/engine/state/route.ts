@@ -37,7 +37,8 @@ function wordNode(swallows = false): WordNode {
 
 export class Route {
   readonly name: string
-  readonly config: RouteConfig
+  /** The kind never changes. */
+  config: RouteConfig
   readonly bindings = new Map<string, Binding>()
   readonly #byKey = new Map<string, Binding[]>()
   readonly #tree = wordNode()

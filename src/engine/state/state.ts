@@ -143,6 +143,9 @@ export class State {
       case 'create-route':
         this.routes.set(definition.name, new Route(definition.name, definition.config))
         return
+      case 'alter-route':
+        this.routes.get(definition.name)!.config = definition.config
+        return
       case 'drop-route':
         for (const binding of this.routes.get(definition.name)!.bindings.values()) {
           this.boundTo.get(targetKey(binding.target))?.delete(binding)

@@ -7,34 +7,31 @@
 import type { EngineDoor } from '../../engine/engine.ts'
 import type { LogInfo } from '../../engine/model.ts'
 import type { Random } from '../../engine/ports.ts'
-import { locked, named, refuse } from './errors.ts'
-import {
-  declaredExchanges,
-  exchangeDefinitionOf,
-  queueDefinitionOf,
-  routeConfigOf,
-} from './mapping.ts'
-import { defaultVhost, engineName, prefixOf } from './names.ts'
+import { Access, type Authenticate, type Digest } from './access.ts'
+import type { Connection } from './connection.ts'
+import { fail, locked, named, refuse } from './errors.ts'
+import { exchangeDefinitionOf, queueDefinitionOf } from './mapping.ts'
+import { defaultVhost, engineName, nameIn } from './names.ts'
+import { Policies } from './policies.ts'
 import { type Profile, type ProfileName, profiles } from './profiles.ts'
+import { Registry } from './registry.ts'
 import type { Channel } from './session.ts'
-
-export interface Peer {
-  readonly address: string
-  readonly port: number
-  readonly tls: boolean
-}
-
-/** True when this user may come in from this peer with this password. */
-export type Authenticate = (user: string, password: string, peer: Peer) => boolean
+import { declareExchanges } from './vhosts.ts'
 
 export interface AmqpServerOptions {
   readonly engine: EngineDoor
-  readonly authenticate: Authenticate
+  /**
+   * Users that are known elsewhere, such as in a users file. Without it there is, on the first
+   * start, one user: guest.
+   */
+  readonly authenticate?: Authenticate | undefined
+  /** Digests of passwords. Without it no user can come in that was made over the management API. */
+  readonly digest?: Digest | undefined
   /** For generated names of queues, consumers and reply addresses: they must not be guessable. */
   readonly random: Random
   /** Which RabbitMQ to behave like; default 4.2. */
   readonly profile?: ProfileName | undefined
-  /** Default: only `/`. */
+  /** Virtual hosts that are there from the beginning; default: only `/`. */
   readonly vhosts?: readonly string[] | undefined
   /** Users that may come in from loopback addresses only; default: guest. */
   readonly loopbackUsers?: readonly string[] | undefined
@@ -47,21 +44,15 @@ export interface AmqpServerOptions {
   readonly acknowledgeMs?: number | undefined
 }
 
-/** A connection, as the server and other connections know it. */
-export interface Member {
-  /** Publishers are refused, or accepted again. */
-  alarmed(): void
-  /** The engine has stopped for good. */
-  failed(): void
-}
-
 export class Broker {
   readonly engine: EngineDoor
   readonly options: AmqpServerOptions
   readonly profile: Profile
-  readonly vhosts: readonly string[]
+  readonly registry: Registry
+  readonly access: Access
+  readonly policies: Policies
   readonly messageBytesMax: number
-  readonly members = new Set<Member>()
+  readonly members = new Set<Connection>()
   /** Engine name of an exclusive queue → the connection that declared it. */
   readonly owners = new Map<string, object>()
   /** Engine names of internal exchanges. */
@@ -74,10 +65,15 @@ export class Broker {
     this.engine = options.engine
     this.options = options
     this.profile = profiles[options.profile ?? '4.2']
-    this.vhosts = options.vhosts ?? [defaultVhost]
+    this.registry = new Registry(options.engine)
+    const { authenticate, digest, engine, random } = options
+    this.access = new Access({ registry: this.registry, engine, random, authenticate, digest })
+    this.policies = new Policies(this.registry, engine, this.profile)
     this.messageBytesMax = options.messageBytesMax ?? this.profile.messageBytesMax
     this.#findInternals()
-    for (const vhost of this.vhosts) this.#declareExchanges(vhost)
+    const vhosts = options.vhosts ?? (this.registry.isNew ? [defaultVhost] : [])
+    this.access.seed(vhosts)
+    for (const { names } of this.registry.list('vhost')) declareExchanges(this, names[0]!)
     this.engine.onAlarm(() => {
       for (const member of [...this.members]) member.alarmed()
     })
@@ -126,14 +122,21 @@ export class Broker {
     }
   }
 
-  #declareExchanges(vhost: string): void {
-    for (const [name, type] of declaredExchanges) {
-      const route = prefixOf(vhost) + name
-      const internal = name === 'amq.rabbitmq.trace'
-      if (internal) this.internals.add(route)
-      if (this.engine.route(route) !== undefined) continue
-      const definition = { type, durable: true, autoDelete: false, internal, arguments: [] }
-      this.engine.createRoute(route, routeConfigOf(definition, vhost))
-    }
+  /** Says goodbye to all connections that are meant. */
+  disconnect(which: (member: Connection) => boolean, reason: string): void {
+    for (const member of [...this.members]) if (which(member)) member.shutdown('requested', reason)
+  }
+
+  /** Throws when another queue would be one too many. */
+  checkQueueLimit(vhost: string, queue: string): void {
+    const limit = this.access.limit('vhost-limits', vhost, 'max-queues')
+    if (limit === undefined) return
+    let count = 0
+    for (const log of this.engine.logs()) if (nameIn(vhost, log) !== undefined) count++
+    if (count < limit) return
+    fail(
+      406,
+      `cannot declare queue '${queue}': queue limit in vhost '${vhost}' (${limit}) is reached`,
+    )
   }
 }

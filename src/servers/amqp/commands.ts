@@ -47,9 +47,14 @@ function channel<T>(
 }
 
 const connectionTable: readonly ConnectionCommand[] = [
-  connection(wire.ConnectionStartOk, 'starting', connections.startOk, 'PLAIN, AMQPLAIN'),
+  connection(wire.ConnectionStartOk, 'starting', connections.startOk, 'PLAIN, AMQPLAIN, EXTERNAL'),
   connection(wire.ConnectionTuneOk, 'tuning', connections.tuneOk, 'may lower, never raise'),
-  connection(wire.ConnectionOpen, 'opening', connections.open, "vhost '/' and configured ones"),
+  connection(
+    wire.ConnectionOpen,
+    'opening',
+    connections.open,
+    '530 where there is none, no permission, or a limit',
+  ),
   connection(wire.ConnectionClose, 'running', connections.close, ''),
   connection(wire.ConnectionUpdateSecret, 'running', connections.updateSecret, ''),
 ]

@@ -40,8 +40,9 @@ import {
 import { isConnectionError, type ReplyCode } from '../../wire/amqp/reply-codes.ts'
 import { WireError } from '../../wire/schema/errors.ts'
 import type { ConnectionContext, ConnectionInfo, Outbox, ServerConnection } from '../connection.ts'
+import type { Grants } from './access.ts'
 import { beginPublish, noMethod, takeContent, unexpectedFrame } from './assembly.ts'
-import type { Broker, Member } from './broker.ts'
+import type { Broker } from './broker.ts'
 import { channelCommands, connectionCommands } from './commands.ts'
 import { AmqpError, textOf } from './errors.ts'
 import { start } from './handlers/connection.ts'
@@ -60,7 +61,7 @@ interface StalledFrame {
   readonly payload: Uint8Array
 }
 
-export class Connection implements ServerConnection, ChannelHost, Member {
+export class Connection implements ServerConnection, ChannelHost {
   readonly id: number
   readonly broker: Broker
   readonly outbox: Outbox
@@ -72,6 +73,9 @@ export class Connection implements ServerConnection, ChannelHost, Member {
   state: State = 'header'
   user = ''
   vhost = ''
+  /** What the user may do; there is one as soon as there can be channels. */
+  grants!: Grants
+  mechanism = ''
   prefixBytes = 0
   clientProperties: FieldTable = []
   frameMax: number = limits.frameMax
@@ -227,11 +231,23 @@ export class Connection implements ServerConnection, ChannelHost, Member {
       const text = `number of channels opened (${count}) has reached the negotiated channel_max`
       throw new AmqpError(530, `${text} (${this.channelMax})`, noMethod)
     }
+    this.#checkChannelLimit()
     if (id !== ChannelOpen.id) throw new AmqpError(504, "expected 'channel.open'")
     const channel = new Channel(this, number)
     this.channels.set(number, channel)
     const command = channelCommands.get(id)
     command?.handler(channel, {})
+  }
+
+  #checkChannelLimit(): void {
+    const { user, broker } = this
+    const limit = broker.access.limit('user-limits', user, 'max-channels')
+    if (limit === undefined) return
+    let open = 0
+    for (const member of broker.members) if (member.user === user) open += member.channels.size
+    if (open < limit) return
+    const text = `number of channels opened for user '${user}' has reached the maximum allowed`
+    throw new AmqpError(530, `${text} user limit of (${limit})`, noMethod)
   }
 
   #command(channel: Channel, id: number, payload: Uint8Array): void {

@@ -4,8 +4,12 @@ import type { ConnectionContext, ProtocolServer } from '../connection.ts'
 import { type AmqpServerOptions, Broker } from './broker.ts'
 import { Connection } from './connection.ts'
 
-export type { AmqpServerOptions, Authenticate, Peer } from './broker.ts'
+export type { Authenticate, Digest, Peer } from './access.ts'
+export type { AmqpServerOptions } from './broker.ts'
 export type { ProfileName } from './profiles.ts'
+
+/** `broker` is for the management API, which changes what is shared. */
+export type AmqpServer = ProtocolServer & { readonly broker: Broker }
 
 /**
  * Makes the server. The exchanges that RabbitMQ has from the beginning are created in the engine
@@ -16,10 +20,11 @@ export type { ProfileName } from './profiles.ts'
  * const server = amqpServer({ engine, random, authenticate })
  * ```
  */
-export function amqpServer(options: AmqpServerOptions): ProtocolServer {
+export function amqpServer(options: AmqpServerOptions): AmqpServer {
   const broker = new Broker(options)
   return {
     name: 'amqp',
+    broker,
     accept: (context: ConnectionContext) => new Connection(broker, context),
   }
 }

@@ -25,6 +25,7 @@ import { writeMethodFrame } from '../../wire/amqp/frame.ts'
 import { BasicNack, type MethodTable } from '../../wire/amqp/methods.ts'
 import { WireError } from '../../wire/schema/errors.ts'
 import type { Outbox } from '../connection.ts'
+import type { Grants } from './access.ts'
 import type { Broker } from './broker.ts'
 import { Content } from './content.ts'
 import { fail } from './errors.ts'
@@ -42,6 +43,7 @@ export interface ChannelHost {
   /** Octets of the virtual host's prefix in the names of stored records. */
   readonly prefixBytes: number
   readonly user: string
+  readonly grants: Grants
   readonly frameMax: number
   readonly names: NameMemory
   readonly cancelNotify: boolean

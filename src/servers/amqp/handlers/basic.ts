@@ -68,6 +68,7 @@ export function consume(channel: Channel, request: BasicConsume): void {
     consumeReplies(channel, tag, request.noAck)
   } else {
     const queue = queueNamed(channel, request.queue)
+    channel.host.grants.check('read', 'queue', queue)
     const info = broker.queueFor(channel.host, vhost, queue, { touch: true })
     const quorum = isQuorum(info)
     if (quorum && channel.prefetchGlobal > 0) {
@@ -140,6 +141,7 @@ export function get(channel: Channel, request: BasicGet): void {
   const { host } = channel
   const { broker, vhost } = host
   const queue = queueNamed(channel, request.queue)
+  host.grants.check('read', 'queue', queue)
   const info = broker.queueFor(host, vhost, queue, { touch: true })
   const quorum = isQuorum(info)
   const what = named('queue', queue, vhost)

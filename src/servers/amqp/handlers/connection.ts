@@ -53,21 +53,27 @@ export function start(connection: Connection): void {
       product: options.product ?? 'RabbitMQ',
       version: profile.version,
     }),
-    mechanisms: 'PLAIN AMQPLAIN',
+    mechanisms: mechanismsFor(connection),
     locales: 'en_US',
   })
+}
+
+/** EXTERNAL only where the transport has seen a certificate. */
+function mechanismsFor({ context }: Connection): string {
+  return context.peer.certificateName === undefined ? 'PLAIN AMQPLAIN' : 'PLAIN AMQPLAIN EXTERNAL'
 }
 
 export function startOk(connection: Connection, request: ConnectionStartOk): void {
   const { mechanism } = request
   connection.clientProperties = request.clientProperties
   connection.cancelNotify = connection.capable('consumer_cancel_notify')
-  const login = loginOf(mechanism, request.response)
-  if (!mayEnter(connection, login)) {
+  const user = userOf(connection, mechanism, request.response)
+  if (user === undefined) {
     refuseLogin(connection, mechanism)
     return
   }
-  connection.user = login.user
+  connection.user = user
+  connection.mechanism = mechanism
   connection.state = 'tuning'
   connection.send(ConnectionTune, {
     channelMax: limits.channelMax,
@@ -81,12 +87,19 @@ interface Login {
   readonly password: string
 }
 
-function mayEnter(connection: Connection, login: Login): boolean {
-  const { options } = connection.broker
+/** Who has come in, or undefined: nobody may. */
+function userOf(connection: Connection, mechanism: string, response: Uint8Array) {
+  const { access, options } = connection.broker
   const { peer } = connection.context
   const local = options.loopbackUsers ?? ['guest']
-  if (local.includes(login.user) && !isLoopback(peer.address)) return false
-  return options.authenticate(login.user, login.password, peer)
+  const mayComeFrom = (user: string) => !local.includes(user) || isLoopback(peer.address)
+  if (mechanism === 'EXTERNAL') {
+    const name = peer.certificateName
+    const known = name !== undefined && access.isKnown(name)
+    return known && mayComeFrom(name) ? name : undefined
+  }
+  const { user, password } = loginOf(mechanism, response)
+  return mayComeFrom(user) && access.login(user, password, peer) ? user : undefined
 }
 
 /** Only a client that says that it understands gets connection.close; others see the end. */
@@ -166,11 +179,34 @@ const tune = { classId: ConnectionTune.classId, methodId: ConnectionTune.methodI
 
 export function open(connection: Connection, request: ConnectionOpen): void {
   const vhost = request.virtualHost
-  if (!connection.broker.vhosts.includes(vhost)) fail(530, `vhost ${vhost} not found`)
+  const { registry, access } = connection.broker
+  if (registry.get('vhost', vhost) === undefined) fail(530, `vhost ${vhost} not found`)
+  const { user } = connection
+  if (!access.mayEnter(vhost, user))
+    fail(530, `access to vhost '${vhost}' refused for user '${user}'`)
+  checkConnectionLimits(connection, vhost)
   connection.vhost = vhost
+  connection.grants = access.grants(vhost, user)
   connection.prefixBytes = encodeUtf8(prefixOf(vhost)).length
   connection.send(ConnectionOpenOk, {})
   connection.state = 'running'
+}
+
+function checkConnectionLimits(connection: Connection, vhost: string): void {
+  const { access, members } = connection.broker
+  const { user } = connection
+  const perVhost = access.limit('vhost-limits', vhost, 'max-connections')
+  const perUser = access.limit('user-limits', user, 'max-connections')
+  if (perVhost === undefined && perUser === undefined) return
+  const open = [...members].filter(({ state }) => state === 'running')
+  if (perVhost !== undefined && open.filter(one => one.vhost === vhost).length >= perVhost) {
+    const what = `access to vhost '${vhost}' refused for user '${user}'`
+    fail(530, `${what}: connection limit (${perVhost}) is reached`)
+  }
+  if (perUser !== undefined && open.filter(one => one.user === user).length >= perUser) {
+    const what = `Connection refused for user '${user}'`
+    fail(530, `${what}: user connection limit (${perUser}) is reached`)
+  }
 }
 
 export function close(connection: Connection): void {

@@ -17,13 +17,7 @@ import {
   ExchangeUnbindOk,
 } from '../../../wire/amqp/methods.ts'
 import { fail, named, refuse } from '../errors.ts'
-import {
-  type BindingDefinition,
-  bindingOf,
-  exchangeDefinitionOf,
-  routeConfigOf,
-  routeKindOf,
-} from '../mapping.ts'
+import { type BindingDefinition, bindingOf, exchangeDefinitionOf, routeKindOf } from '../mapping.ts'
 import { engineName, stripLineEnds } from '../names.ts'
 import { checkExchangeEquivalence, checkMatch } from '../queue-arguments.ts'
 import type { Channel } from '../session.ts'
@@ -44,6 +38,7 @@ function declareActive(channel: Channel, name: string, request: ExchangeDeclare)
   const { broker, vhost } = channel.host
   checkType(channel, request.type)
   refuseDefault(name)
+  channel.host.grants.check('configure', 'exchange', name)
   const known = broker.engine.route(engineName(vhost, name))
   if (known !== undefined) {
     const current = exchangeDefinitionOf(known.config, vhost)
@@ -59,8 +54,13 @@ function declareActive(channel: Channel, name: string, request: ExchangeDeclare)
     const type = fieldTypeNames[alternate.type]
     fail(406, `invalid type '${type}' for arg 'alternate-exchange' in ${what}`)
   }
+  if (typeof alternate?.value === 'string') {
+    channel.host.grants.check('read', 'exchange', name)
+    channel.host.grants.check('write', 'exchange', alternate.value)
+  }
   const route = engineName(vhost, name)
-  const outcome = broker.engine.createRoute(route, routeConfigOf(request, vhost))
+  const config = broker.policies.routeConfig(request, vhost, name)
+  const outcome = broker.engine.createRoute(route, config)
   if (!outcome.ok) refuse(outcome.error, what, outcome.detail)
   if (request.internal) broker.internals.add(route)
   else broker.internals.delete(route)
@@ -79,6 +79,7 @@ export function remove(channel: Channel, request: ExchangeDelete): void {
   refuseDefault(name)
   const what = named('exchange', name, vhost)
   if (name.startsWith('amq.')) fail(403, `deletion of system ${what} not allowed`)
+  channel.host.grants.check('configure', 'exchange', name)
   const route = engineName(vhost, name)
   const outcome = broker.engine.dropRoute(route, request.ifUnused ? { used: true } : undefined)
   if (!outcome.ok && outcome.error !== 'not-found') refuse(outcome.error, what, outcome.detail)
@@ -113,8 +114,12 @@ export function changeBinding(
 ): void {
   const { broker, vhost } = channel.host
   const { source, destination } = definition
+  const { grants } = channel.host
+  grants.check('write', destination.kind, destination.name)
   if (destination.kind === 'exchange') refuseDefault(destination.name)
   refuseDefault(source)
+  grants.check('read', 'exchange', source)
+  grants.checkTopicRead(source, definition.routingKey)
   const route = broker.engine.route(engineName(vhost, source))
   const target = engineName(vhost, destination.name)
   const found =

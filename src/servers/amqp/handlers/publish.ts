@@ -18,7 +18,7 @@ import type { Content } from '../content.ts'
 import { AmqpError, named } from '../errors.ts'
 import { copiesOf } from '../headers.ts'
 import { engineName } from '../names.ts'
-import type { Channel } from '../session.ts'
+import type { Channel, ChannelHost } from '../session.ts'
 import { publishRefusal, unroutable } from './returns.ts'
 import { bufferPublish } from './tx.ts'
 
@@ -39,6 +39,7 @@ export function publish(channel: Channel, record: PooledRecord, attributes: Attr
   const { content, host } = channel
   const { broker, vhost } = host
   check(channel, content)
+  if (!host.grants.unrestricted) checkGrants(host, content)
   const route =
     host.prefixBytes === 0 ? content.exchange.text : engineName(vhost, content.exchange.text)
   if (broker.internals.size > 0 && broker.internals.has(route)) {
@@ -78,6 +79,15 @@ function check(channel: Channel, content: Content): void {
   if (content.userId !== undefined && content.userId !== channel.host.user) {
     const text = `user_id property set to '${content.userId}' but authenticated user was`
     throw refusal(406, `${text} '${channel.host.user}'`)
+  }
+}
+
+function checkGrants({ grants }: ChannelHost, { exchange, routingKey }: Content): void {
+  try {
+    grants.checkPublish(exchange.text, routingKey.text)
+  } catch (error) {
+    // The frame that is being handled is not the one that named the method.
+    throw error instanceof AmqpError ? refusal(403, error.message) : error
   }
 }
 

@@ -22,7 +22,7 @@ import {
 } from '../../../wire/amqp/methods.ts'
 import { fail, locked, named, refuse } from '../errors.ts'
 import { limits } from '../limits.ts'
-import { logConfigOf, queueDefinitionOf, queueTypeOf, textOf } from '../mapping.ts'
+import { queueDefinitionOf, queueTypeOf, textOf } from '../mapping.ts'
 import { engineName, randomToken, replyQueue, stripLineEnds } from '../names.ts'
 import {
   checkQueueArguments,
@@ -47,6 +47,7 @@ export function declare(channel: Channel, request: QueueDeclare): void {
   }
   const name = given === '' ? newName(channel, request) : given
   if (given.startsWith('amq.')) fail(403, `queue name '${name}' contains reserved prefix 'amq.*'`)
+  channel.host.grants.check('configure', 'queue', name)
   const known = broker.engine.log(engineName(vhost, name), { touch: true })
   if (known === undefined) create(channel, name, request)
   else checkEqual(channel, name, request, known)
@@ -73,8 +74,14 @@ function create(channel: Channel, name: string, request: QueueDeclare): void {
   else if (!request.durable && !request.exclusive && !broker.profile.transientQueues) {
     fail(541, 'Feature `transient_nonexcl_queues` is deprecated.')
   }
+  broker.checkQueueLimit(vhost, name)
+  const deadLetters = textOf(request.arguments, 'x-dead-letter-exchange')
+  if (deadLetters !== undefined) {
+    channel.host.grants.check('read', 'queue', name)
+    channel.host.grants.check('write', 'exchange', deadLetters)
+  }
   const log = engineName(vhost, name)
-  const outcome = broker.engine.createLog(log, logConfigOf(request, vhost, broker.profile))
+  const outcome = broker.engine.createLog(log, broker.policies.logConfig(request, vhost, name))
   if (!outcome.ok) refuse(outcome.error, what, outcome.detail)
   if (request.exclusive) {
     broker.owners.set(log, channel.host)
@@ -152,6 +159,7 @@ function bindingDefinition(channel: Channel, request: QueueUnbind) {
 export function purge(channel: Channel, request: QueuePurge): void {
   const { broker, vhost } = channel.host
   const name = queueNamed(channel, request.queue)
+  channel.host.grants.check('read', 'queue', name)
   const info = broker.queueFor(channel.host, vhost, name)
   const outcome = broker.engine.trim(info.name, { ready: true })
   if (!outcome.ok) refuse(outcome.error, named('queue', name, vhost), outcome.detail)
@@ -162,6 +170,7 @@ export function purge(channel: Channel, request: QueuePurge): void {
 export function remove(channel: Channel, request: QueueDelete): void {
   const { broker, vhost } = channel.host
   const name = queueNamed(channel, request.queue)
+  channel.host.grants.check('configure', 'queue', name)
   const what = named('queue', name, vhost)
   const info = broker.engine.log(engineName(vhost, name))
   let messageCount = 0
