@@ -7,7 +7,7 @@
 import { isExpired, type Model, type ModelLog, type ModelRecord, type Move } from './model.ts'
 import { cut, dropLog } from './model-defining.ts'
 import { giveBack } from './model-leasing.ts'
-import { bury, dropHead, passDeadLetter, place, refusesMore, seenAt } from './model-storing.ts'
+import { bury, passDeadLetter, place, refusesMore, seenAt, surplusHead } from './model-storing.ts'
 import { idOf, type Seen, type SeenLog } from './observe.ts'
 import { demand } from './violation.ts'
 
@@ -80,10 +80,21 @@ function followTime(model: Model, log: ModelLog, seenLog: SeenLog, { now }: Mome
       }
     }
   }
-  if (hasLapsed) dropHead(model, log)
+  if (hasLapsed) followDropHead(model, log, seenLog, now)
   for (const record of [...log.records]) {
     if (record.state !== 'ready' || !isExpired(record, now)) continue
     if (!seenLog.records.has(record.position)) bury(model, log, record, 'expired')
+  }
+}
+
+/**
+ * A queue that got more than it may hold sheds from the front; whether before or after a record of
+ * its own became due in the same moment is the engine's choice.
+ */
+function followDropHead(model: Model, log: ModelLog, seenLog: SeenLog, now: number): void {
+  for (let head = surplusHead(log); head !== undefined; head = surplusHead(log)) {
+    if (seenLog.records.has(head.position)) return
+    bury(model, log, head, isExpired(head, now) ? 'expired' : 'length')
   }
 }
 
@@ -133,7 +144,7 @@ function adopt(model: Model, seen: Seen, { now }: Moment): boolean {
       )
       demand(time <= now, 'answer', `${id} was moved to ${name} in the future`)
       place(log, position, move!.passage, time)
-      dropHead(model, log)
+      followDropHead(model, log, seenLog, now)
       return true
     }
   }
@@ -163,7 +174,8 @@ function vanish(model: Model, seen: Seen, move: Move, next: number, { now }: Mom
   const nextBefore = log.next
   const record = place(log, position, move.passage, now)
   log.next = Math.max(log.next, nextBefore)
-  dropHead(model, log)
+  const seenLog = seen.logs.get(log.name)
+  if (seenLog !== undefined) followDropHead(model, log, seenLog, now)
   const isThere = log.records.includes(record)
   if (isThere && isExpired(record, now)) bury(model, log, record, 'expired')
   return position + record.span

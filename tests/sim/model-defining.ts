@@ -175,6 +175,26 @@ export function commit(
   return yes(undefined)
 }
 
+export function createTable(model: Model, name: string, durable: boolean): Answer<undefined> {
+  if (model.tables.has(name)) return no('exists')
+  model.tables.set(name, { durable, fields: new Map() })
+  return yes(undefined)
+}
+
+export function put(
+  model: Model,
+  name: string,
+  changes: readonly (readonly [field: string, value: string | undefined])[],
+): Answer<undefined> {
+  const table = model.tables.get(name)
+  if (table === undefined) return no('not-found')
+  for (const [field, value] of changes) {
+    if (value === undefined) table.fields.delete(field)
+    else table.fields.set(field, value)
+  }
+  return yes(undefined)
+}
+
 /** Takes records out of a log, and out of its groups. */
 export function cut(log: ModelLog, records: readonly ModelRecord[]): void {
   log.records = log.records.filter(record => !records.includes(record))
@@ -222,6 +242,7 @@ export function restart(model: Model, now: number, monotonic: number): void {
     log.usedAt = monotonic
     if (!log.config.durable) dropLog(model, log.name, {})
   }
+  for (const [name, table] of [...model.tables]) if (!table.durable) model.tables.delete(name)
   for (const route of [...model.routes.values()]) {
     if (!route.config.durable) dropRoute(model, route.name, {})
   }
@@ -230,6 +251,6 @@ export function restart(model: Model, now: number, monotonic: number): void {
       .filter(record => record.state === 'leased' && record.deadline === Infinity)
       .sort((left, right) => left.position - right.position)
     for (const record of orphans) giveBack(model, log, record, {}, now)
-    if (orphans.length > 0) dropHead(model, log)
+    if (orphans.length > 0) dropHead(model, log, now)
   }
 }

@@ -17,6 +17,7 @@ import {
   yes,
 } from './model.ts'
 import { bury, dropHead, place, remove } from './model-storing.ts'
+import type { SubscriberDraft } from './operations.ts'
 
 /** What a hand-over looks like from outside. */
 export interface Handed {
@@ -27,6 +28,8 @@ export interface Handed {
 
 export interface Expected extends Handed {
   readonly holder: string
+  /** Handed over for good. */
+  readonly isSettled?: boolean
 }
 
 type Found = { readonly log: ModelLog; readonly group: ModelGroup | undefined }
@@ -135,7 +138,8 @@ export function handOut(log: ModelLog, countMax: number, now: number): Expected[
     if (record === undefined || to === undefined) break
     to.left--
     const leaseMs = to.leaseMs ?? queueOf(log).leaseMs
-    expected.push({ holder: to.holder, ...hand(log, record, { ...to, leaseMs }, now) })
+    const handed = hand(log, record, { ...to, leaseMs }, now)
+    expected.push({ holder: to.holder, isSettled: to.settled, ...handed })
   }
   return expected
 }
@@ -161,6 +165,38 @@ function nextSubscriber(log: ModelLog): ModelSubscriber | undefined {
   return next
 }
 
+export function subscribe(model: Model, queue: string, draft: SubscriberDraft): string {
+  const log = model.logs.get(queue)
+  if (log === undefined) return 'not-found'
+  if (log.config.queue === undefined) return 'wrong-kind'
+  if (log.subscribers.some(one => one.exclusive)) return 'exclusive'
+  if (draft.exclusive && log.subscribers.length > 0) return 'exclusive'
+  const subscriber = { ...draft, left: draft.credit, isPaused: false }
+  const behind = log.subscribers.findIndex(one => one.priority < draft.priority)
+  const isLast = log.config.queue.singleActive || behind < 0
+  log.subscribers.splice(isLast ? log.subscribers.length : behind, 0, subscriber)
+  log.hadSubscriber = true
+  return 'done'
+}
+
+/** Whoever has left or paused in the middle of a batch does not get the rest; it goes back. */
+export function skipAbsent(model: Model, queue: string, expected: Expected[]): void {
+  const log = model.logs.get(queue)
+  for (let next = expected[0]; next !== undefined; next = expected[0]) {
+    const { holder, position, isSettled } = next
+    const subscriber = log?.subscribers.find(one => one.holder === holder)
+    if (isSettled || (subscriber !== undefined && !subscriber.isPaused)) return
+    expected.shift()
+    if (log === undefined) continue
+    const record = recordAt(log, position)
+    if (record?.state !== 'leased' || record.holder !== holder) continue
+    record.state = 'ready'
+    record.holder = ''
+    record.attempts--
+    if (subscriber !== undefined) subscriber.left++
+  }
+}
+
 export function settle(
   model: Model,
   target: LeaseTarget,
@@ -178,12 +214,12 @@ export function settle(
   if (!records.every(record => record?.state === 'leased' && record.holder === holder)) {
     return no('not-leased')
   }
-  for (const record of records as ModelRecord[]) {
+  for (const record of new Set(records as ModelRecord[])) {
     if (settlement.kind === 'done') remove(log, record)
     else if (settlement.kind === 'reject') bury(model, log, record, 'rejected')
     else giveBack(model, log, record, settlement, now)
   }
-  if (settlement.kind === 'return' && records.length > 0) dropHead(model, log)
+  if (settlement.kind === 'return' && records.length > 0) dropHead(model, log, now)
   return yes(undefined)
 }
 
@@ -197,7 +233,7 @@ function settleForGroup(
   if (!pending.every(one => one !== undefined && (holder === '' || one.holder === holder))) {
     return no('not-leased')
   }
-  for (const one of pending) {
+  for (const one of new Set(pending)) {
     if (settlement.kind !== 'return') group.pending = group.pending.filter(other => other !== one)
     else {
       one!.holder = ''

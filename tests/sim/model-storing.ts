@@ -4,6 +4,7 @@ import type { DeathReason, PublishOutcome } from '../../src/engine/model.ts'
 import {
   type Answer,
   deliveryOrder,
+  isExpired,
   type Model,
   type ModelDeath,
   type ModelLog,
@@ -49,7 +50,7 @@ export function append(
     if (store(model, [name], passage, now, false) > 0) return no('full')
     results.push({ position, duplicate: false })
   }
-  if (results.some(({ duplicate }) => !duplicate)) dropHead(model, log)
+  if (results.some(({ duplicate }) => !duplicate)) dropHead(model, log, now)
   return yes(results)
 }
 
@@ -84,7 +85,7 @@ function store(
   const full = isNew.filter(log => refusesMore(log, passage.bodyBytes))
   const taking = isNew.filter(log => !full.includes(log))
   for (const log of taking) place(log, log.next, passage, now)
-  if (sheds) for (const log of taking) dropHead(model, log)
+  if (sheds) for (const log of taking) dropHead(model, log, now)
   for (const log of full) {
     if (log.config.queue?.overflow !== 'reject-dead-letter') continue
     passDeadLetter(model, log, passage, 'length')
@@ -139,20 +140,23 @@ export function refusesMore(log: ModelLog, bytes: number): boolean {
   return queue.bytesMax !== undefined && sumOf(ready) + bytes > queue.bytesMax
 }
 
-export function dropHead(model: Model, log: ModelLog): void {
-  const queue = log.config.queue
-  if (queue === undefined || queue.overflow !== 'drop-head') return
-  for (;;) {
-    const ready = log.records.filter(record => record.state === 'ready')
-    const credit = creditOf(log)
-    if (ready.length <= credit) return
-    const isOver =
-      (queue.countMax !== undefined && ready.length - credit > queue.countMax) ||
-      (queue.bytesMax !== undefined && sumOf(ready) > queue.bytesMax && credit === 0)
-    const head = headOf(log)
-    if (!isOver || head === undefined) return
-    bury(model, log, head, 'length')
+export function dropHead(model: Model, log: ModelLog, now: number): void {
+  for (let head = surplusHead(log); head !== undefined; head = surplusHead(log)) {
+    bury(model, log, head, isExpired(head, now) ? 'expired' : 'length')
   }
+}
+
+/** The record that must go because the queue holds more than it may; undefined: none. */
+export function surplusHead(log: ModelLog): ModelRecord | undefined {
+  const queue = log.config.queue
+  if (queue === undefined || queue.overflow !== 'drop-head') return undefined
+  const ready = log.records.filter(record => record.state === 'ready')
+  const credit = creditOf(log)
+  if (ready.length <= credit) return undefined
+  const isOver =
+    (queue.countMax !== undefined && ready.length - credit > queue.countMax) ||
+    (queue.bytesMax !== undefined && sumOf(ready) > queue.bytesMax && credit === 0)
+  return isOver ? headOf(log) : undefined
 }
 
 /** The first in the order of delivery, expired or not; of a group only when nothing holds it up. */

@@ -99,6 +99,11 @@ export interface Move {
   readonly passage: Passage
 }
 
+export interface ModelTable {
+  readonly durable: boolean
+  readonly fields: Map<string, string>
+}
+
 /** A record apart from its place in a log. */
 export type Passage = Pick<
   ModelRecord,
@@ -131,19 +136,23 @@ export function no(error: EngineErrorCode): Answer<never> {
 export class Model {
   logs = new Map<string, ModelLog>()
   routes = new Map<string, ModelRoute>()
+  tables = new Map<string, ModelTable>()
   moves: Move[] = []
 
   clone(): Model {
     const copy = new Model()
     for (const [name, log] of this.logs) copy.logs.set(name, copyOfLog(log))
     for (const [name, route] of this.routes) copy.routes.set(name, { ...route })
+    for (const [name, table] of this.tables) {
+      copy.tables.set(name, { ...table, fields: new Map(table.fields) })
+    }
     copy.moves = [...this.moves]
     return copy
   }
 
   /** Equal for models that will answer everything alike. */
   key(): string {
-    return JSON.stringify([this.logs, this.routes, this.moves], (name, value) =>
+    return JSON.stringify([this.logs, this.routes, this.tables, this.moves], (name, value) =>
       name === 'text'
         ? undefined
         : value instanceof Map

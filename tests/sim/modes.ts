@@ -9,7 +9,7 @@ import type { SimulatedWorld } from '../../src/testing/testing.ts'
 import { type Counters, type Open, Simulation } from './simulation.ts'
 import { chooseSwarm, type Swarm } from './swarm.ts'
 
-export const modes = ['swarm', 'crash-every', 'determinism', 'canary'] as const
+export const modes = ['swarm', 'crash-every', 'determinism', 'rot', 'canary'] as const
 export type Mode = (typeof modes)[number]
 
 export interface Failure {
@@ -35,6 +35,10 @@ export function runSeed(mode: Mode, seed: number, tally: Tally, at?: number): Fa
   switch (mode) {
     case 'swarm':
       return attempt({ mode, seed, tally, operations: 300, crashAtCall: undefined }).failure
+    case 'rot': {
+      const run = { mode, seed, tally, operations: 200, crashAtCall: undefined } as const
+      return attempt({ ...run, checksRot: true }).failure
+    }
     case 'crash-every':
       return crashEvery(seed, tally, at)
     case 'determinism':
@@ -53,6 +57,7 @@ interface Attempt {
   readonly swarm?: Swarm
   readonly open?: Open
   readonly prepare?: (world: SimulatedWorld) => void
+  readonly checksRot?: boolean
 }
 
 interface Ended {
@@ -62,13 +67,14 @@ interface Ended {
 }
 
 function attempt(what: Attempt): Ended {
-  const { mode, seed, tally, operations, crashAtCall, swarm, prepare } = what
+  const { mode, seed, tally, operations, crashAtCall, swarm, prepare, checksRot = false } = what
   let simulation: Simulation | undefined
   try {
     simulation = new Simulation({
       seed,
       operations,
       open: what.open ?? openEngine,
+      checksRot,
       ...(crashAtCall === undefined ? {} : { crashAtCall }),
       ...(swarm === undefined ? {} : { swarm }),
       ...(prepare === undefined ? {} : { prepare }),

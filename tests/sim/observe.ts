@@ -41,6 +41,7 @@ export interface SeenLog {
 export interface Seen {
   readonly logs: ReadonlyMap<string, SeenLog>
   readonly routes: readonly string[]
+  readonly tables: readonly string[]
 }
 
 const decoder = new TextDecoder()
@@ -82,7 +83,14 @@ export function see(engine: EngineDoor): Seen {
     if (route === undefined) return violated('I2', `route ${name} is listed and not there`)
     return routeText(name, route.config, route.bindings)
   })
-  return { logs, routes }
+  const tables = [...engine.tables()].sort().map(name => {
+    const fields = engine.table(name) ?? violated('I2', `table ${name} is listed and not there`)
+    return tableText(
+      name,
+      [...fields].map(([field, value]) => [field, decoder.decode(value)]),
+    )
+  })
+  return { logs, routes, tables }
 }
 
 function seeLog(engine: EngineDoor, name: string): SeenLog {
@@ -194,7 +202,7 @@ export function linesOfSeen(seen: Seen, distance: Distance): string[] {
       for (const one of group.pending) lines.push(`    ${pendingText(one)}`)
     }
   }
-  lines.push(...seen.routes)
+  lines.push(...seen.routes, ...seen.tables)
   return lines
 }
 
@@ -204,6 +212,9 @@ export function linesOfModel(model: Model, distance: Distance): string[] {
   for (const name of [...model.routes.keys()].sort()) {
     const route = model.routes.get(name)!
     lines.push(routeText(name, route.config, route.bindings))
+  }
+  for (const name of [...model.tables.keys()].sort()) {
+    lines.push(tableText(name, [...model.tables.get(name)!.fields]))
   }
   return lines
 }
@@ -247,6 +258,13 @@ function linesOfLog(log: ModelLog, distance: Distance, lines: string[]): void {
 
 function pendingText(one: PendingInfo): string {
   return `${one.position} by ${one.holder} at ${one.leasedAt} attempts=${one.attempts}`
+}
+
+function tableText(name: string, fields: readonly (readonly [string, string])[]): string {
+  return `table ${name} ${fields
+    .map(([field, value]) => `${field}=${value}`)
+    .sort()
+    .join(' ')}`
 }
 
 /** Configurations and bindings are replaced, never changed: their text can be remembered. */

@@ -31,6 +31,8 @@ export interface SubscriberDraft {
   readonly leaseMs: number | undefined
   /** Settles what it gets from inside `deliver`, with this probability. */
   readonly settlesAtOnce: number
+  /** Leaves, pauses or drops the queue from inside `deliver`, with this probability. */
+  readonly breaksOff: number
 }
 
 export type TrimWhat =
@@ -94,6 +96,14 @@ export type Verb =
       readonly metadata: string | undefined
     }
   | { readonly do: 'trim'; readonly log: string; readonly what: TrimWhat }
+  | { readonly do: 'create-table'; readonly name: string; readonly durable: boolean }
+  | { readonly do: 'drop-table'; readonly name: string }
+  | {
+      readonly do: 'put'
+      readonly table: string
+      readonly changes: readonly (readonly [field: string, value: string | undefined])[]
+      readonly lazy: boolean
+    }
 
 export type Operation =
   | Verb
@@ -106,6 +116,7 @@ export type Operation =
       readonly count: number
     }
   | { readonly do: 'pause' | 'resume' | 'cancel'; readonly queue: string; readonly holder: string }
+  | { readonly do: 'watch'; readonly log: string; readonly position: number }
   | { readonly do: 'advance'; readonly ms: number }
   | { readonly do: 'step-wall'; readonly ms: number }
   /** The engine does what it asked to do soon. */

@@ -18,15 +18,18 @@ import { EngineFailure } from '../../src/engine/errors.ts'
 import type { Delivery, Subscription } from '../../src/engine/model.ts'
 import type { Ports } from '../../src/engine/ports.ts'
 import { type SimulatedWorld, simulatedWorld } from '../../src/testing/testing.ts'
+import { causesOf, differenceOf } from './explain.ts'
 import { follow, type Moment } from './follow.ts'
-import { type Model, Model as NewModel, recordAt } from './model.ts'
-import { restart } from './model-defining.ts'
-import { type Expected, handOut } from './model-leasing.ts'
+import { History } from './history.ts'
+import { Model } from './model.ts'
+import { type Expected, handOut, skipAbsent, subscribe } from './model-leasing.ts'
 import { idOf, linesOfModel, linesOfSeen, type Seen, see } from './observe.ts'
 import { type Operation, printOperation, type SubscriberDraft, type Verb } from './operations.ts'
 import { checkProgress } from './progress.ts'
+import { mustWait, ruleOf } from './promises.ts'
+import { checkRot } from './rot.ts'
 import { chooseSwarm, type Swarm } from './swarm.ts'
-import { doToEngine, doToModel, type Said } from './verbs.ts'
+import { doToEngine, doToModel } from './verbs.ts'
 import { demand, Violation, violated } from './violation.ts'
 import { Workload } from './workload.ts'
 
@@ -41,6 +44,8 @@ export interface SimulationOptions {
   /** The power goes at this storage call. */
   readonly crashAtCall?: number
   readonly swarm?: Swarm
+  /** Changes a bit on a copy of the disk between a clean end and the next start. */
+  readonly checksRot?: boolean
 }
 
 export interface Counters {
@@ -57,12 +62,6 @@ interface Branch {
   readonly model: Model
   /** What the engine is about to hand out, by queue. */
   readonly expected: Map<string, Expected[]>
-}
-
-interface Snapshot {
-  /** Outputs that reveal it wait for this; -1: it is from before the last start. */
-  readonly gate: number
-  readonly models: readonly Model[]
 }
 
 /** Thrown by the storage at the call at which the power goes. */
@@ -91,8 +90,9 @@ export class Simulation {
   readonly #hash = new Hash()
   #engine: EngineDoor
   #branches: Branch[]
-  #history: Snapshot[] = []
+  readonly #history: History
   #subscriptions = new Map<string, Subscription>()
+  readonly #watchers = new Set<{ readonly log: string; readonly position: number }>()
   #failure: Error | undefined
   /** Found in a callback. */
   #violation: Violation | undefined
@@ -111,9 +111,9 @@ export class Simulation {
     this.world = simulatedWorld(this.#random.uint32())
     this.#workload = new Workload(this.#random.fork(), this.swarm)
     options.prepare?.(this.world)
-    this.#branches = [{ model: new NewModel(), expected: new Map() }]
+    this.#branches = [{ model: new Model(), expected: new Map() }]
     this.#cutPowerAt(options.crashAtCall)
-    this.#history.push({ gate: -1, models: [new NewModel()] })
+    this.#history = new History(this.#isAlways)
     this.#engine = this.#open()
     this.#recovered(this.#engine, 0)
   }
@@ -126,6 +126,11 @@ export class Simulation {
   /** Under this policy a power cut loses nothing that was revealed. */
   get #isAlways(): boolean {
     return this.swarm.durability.kind === 'always'
+  }
+
+  get #engineOptions(): Partial<EngineOptions> {
+    const { durability, fileBytes, cacheBytes } = this.swarm
+    return { durability, fileBytes, cacheBytes, diskFreeMin: 1000 }
   }
 
   get storageCalls(): number {
@@ -165,6 +170,9 @@ export class Simulation {
       case 'cancel':
         this.#guarded(() => this.#steer(operation))
         break
+      case 'watch':
+        this.#guarded(() => this.#watch(operation.log, operation.position))
+        break
       case 'turn':
         this.#turns()
         break
@@ -199,8 +207,8 @@ export class Simulation {
   #guarded(run: () => void): void {
     try {
       run()
-      if (this.#violation !== undefined) throw this.#violation
       if (this.#failure === undefined && !this.#isCut) {
+        if (this.#violation !== undefined) throw this.#violation
         this.#endExpected()
         this.#sync()
       }
@@ -269,7 +277,7 @@ export class Simulation {
   #subscribe(queue: string, draft: SubscriberDraft): void {
     const key = `${queue}/${draft.holder}`
     if (this.#subscriptions.has(key)) return
-    const { leaseMs, settlesAtOnce: _chance, ...rest } = draft
+    const { leaseMs, settlesAtOnce: _settles, breaksOff: _breaks, ...rest } = draft
     const outcome = this.#engine.subscribe(queue, {
       ...rest,
       ...(leaseMs === undefined ? {} : { leaseMs }),
@@ -290,7 +298,7 @@ export class Simulation {
     if (outcome.ok) this.#subscriptions.set(key, outcome.value)
     const text = outcome.ok ? 'done' : outcome.error
     this.#each(({ model }) => {
-      const expected = subscribeToModel(model, queue, draft)
+      const expected = subscribe(model, queue, draft)
       demand(text === expected, 'answer', `subscribe said ${text}, the model says ${expected}`)
     })
   }
@@ -315,6 +323,27 @@ export class Simulation {
     })
   }
 
+  /** Watchers are woken once, when there is something for them, and not for nothing. */
+  #watch(log: string, position: number): void {
+    const watcher = { log, position }
+    const outcome = this.#engine.watch(log, position, () => {
+      if (!this.#watchers.delete(watcher) || this.#failure !== undefined || this.#isCut) return
+      const info = this.#engine.log(log)
+      const isDue = info === undefined || info.next > position || info.first > position
+      if (!isDue) this.#violation ??= new Violation('answer', `${log} woke a watcher for nothing`)
+    })
+    const isThere = this.#branches.some(({ model }) => model.logs.has(log))
+    demand(outcome.ok === isThere, 'answer', `watch said ${outcome.ok ? 'done' : outcome.error}`)
+    if (outcome.ok) this.#watchers.add(watcher)
+  }
+
+  #checkWatchers(): void {
+    for (const { log, position } of this.#watchers) {
+      const next = this.#engine.log(log)?.next ?? Number.POSITIVE_INFINITY
+      demand(next <= position, 'progress', `${log} did not wake the watcher of ${position}`)
+    }
+  }
+
   /** The engine hands a record to a subscriber, from one of its turns. */
   #delivered(queue: string, draft: SubscriberDraft, { record, attempts }: Delivery): void {
     const { position } = record
@@ -325,6 +354,7 @@ export class Simulation {
     let seen: Seen | undefined
     this.#each(({ model, expected }) => {
       const list = expected.get(queue) ?? []
+      skipAbsent(model, queue, list)
       if (list.length === 0) {
         seen ??= see(this.#engine)
         const moment = this.#moment()
@@ -334,28 +364,36 @@ export class Simulation {
         expected.set(queue, list)
       }
       const next = list.shift()
-      const nextText = next === undefined ? 'nothing' : JSON.stringify(next)
+      const nextText = next === undefined ? 'nothing' : JSON.stringify(sorted(next))
       demand(
-        next !== undefined && JSON.stringify(sorted(got)) === JSON.stringify(sorted(next)),
+        JSON.stringify(sorted(got)) === nextText,
         ruleOf(model, queue, got, next),
         `${queue} handed ${JSON.stringify(got)}, the model says ${nextText}`,
       )
     })
+    this.#react(queue, draft, position)
+  }
+
+  /** What a subscriber does from inside the call that hands it a record. */
+  #react(queue: string, draft: SubscriberDraft, position: number): void {
     const settlement = draft.settled ? undefined : this.#workload.settlementAtOnce(draft)
-    if (settlement === undefined) return
-    this.#verb({
-      do: 'settle',
-      target: { log: queue },
-      holder: draft.holder,
-      positions: [position],
-      settlement,
-    })
+    if (settlement !== undefined) {
+      const target = { log: queue }
+      const positions = [position]
+      this.#verb({ do: 'settle', target, holder: draft.holder, positions, settlement })
+    }
+    const operation = this.#workload.breakOff(queue, draft)
+    if (operation === undefined) return
+    this.#note(`  ${draft.holder}: ${printOperation(operation)}`)
+    if (operation.do === 'drop-log') this.#verb(operation)
+    else this.#steer(operation)
   }
 
   /** After an event nothing that the model expects to be handed out may be left. */
   #endExpected(): void {
-    this.#each(({ expected }) => {
+    this.#each(({ model, expected }) => {
       for (const [queue, list] of expected) {
+        skipAbsent(model, queue, list)
         const left = list[0]
         if (left === undefined) continue
         violated('I8', `${queue} did not hand ${left.id} at ${left.position} to ${left.holder}`)
@@ -381,6 +419,7 @@ export class Simulation {
     if (ms === 0 || clock.monotonic() < this.#lateUntil || clock.untilNext() === 0) return
     if (this.#engine.alarm !== undefined) return
     this.#each(({ model }) => checkProgress(model, this.#moment()))
+    this.#checkWatchers()
   }
 
   #event(): void {
@@ -429,20 +468,8 @@ export class Simulation {
   }
 
   #keep(gate: number): void {
-    this.#history.push({ gate, models: this.#branches.map(({ model }) => model.clone()) })
-    const floor = this.#isAlways ? this.#floor() : 0
-    if (floor > 0) this.#history.splice(0, floor)
-  }
-
-  /** The oldest snapshot that a crash may lead back to. */
-  #floor(): number {
-    let newest = -1
-    for (const { gate } of this.#history)
-      if (gate <= this.#released) newest = Math.max(newest, gate)
-    return Math.max(
-      0,
-      this.#history.findIndex(snapshot => snapshot.gate === newest),
-    )
+    const models = this.#branches.map(({ model }) => model)
+    this.#history.keep(gate, models, this.#released)
   }
 
   /** Every past that is still possible must agree; those that do not are out. */
@@ -482,8 +509,11 @@ export class Simulation {
     demand(isClosed || this.#isFaulty, 'progress', 'the engine did not close')
     const isClean = alarm === undefined && !this.#isFaulty
     this.world.kill()
-    this.#restart(isClean ? this.#history.length - 1 : this.#floor())
-    if (isClean) this.#history = this.#history.slice(-2)
+    if (isClean && this.#options.checksRot === true) {
+      checkRot(this.world, this.#options.open, this.#engineOptions, this.#random)
+    }
+    this.#restart(isClean ? this.#history.newest : this.#history.floor(this.#released))
+    if (isClean) this.#history.forgetPast()
   }
 
   #guardedEnd(run: () => void): void {
@@ -497,7 +527,7 @@ export class Simulation {
   #die(how: 'kill' | 'crash'): void {
     this.counters.crashes++
     const isPromised = this.#isAlways || (how === 'kill' && !this.#isFaulty)
-    const floor = isPromised ? this.#floor() : 0
+    const floor = isPromised ? this.#history.floor(this.#released) : 0
     if (how === 'kill') this.world.kill()
     else this.world.crash()
     this.#restart(floor)
@@ -520,22 +550,22 @@ export class Simulation {
   #restart(floor: number): void {
     this.#isCut = false
     this.#failure = undefined
+    this.#violation = undefined
     this.#isFaulty = false
     this.world.storage.clearFailures()
     this.world.storage.capacity = Number.MAX_SAFE_INTEGER
     this.world.storage.onCall = undefined
     this.#subscriptions = new Map()
+    this.#watchers.clear()
     this.#isBatch = false
     this.#engine = this.#open()
     this.#recovered(this.#engine, floor)
   }
 
   #open(): EngineDoor {
-    const { durability, fileBytes, cacheBytes } = this.swarm
-    const options = { durability, fileBytes, cacheBytes, diskFreeMin: 1000 }
     let engine: EngineDoor
     try {
-      engine = this.#options.open(this.world, options)
+      engine = this.#options.open(this.world, this.#engineOptions)
     } catch (error) {
       if (error instanceof PowerCut) {
         this.world.crash()
@@ -556,43 +586,12 @@ export class Simulation {
   #recovered(engine: EngineDoor, floor: number): void {
     const seen = this.#look()
     const lines = linesOfSeen(seen, 'near')
-    const moment = this.#moment()
-    const fitting = new Map<string, Model>()
-    const origins: Model[] = []
-    let last = -1
-    let closest = { count: Number.POSITIVE_INFINITY, text: '', step: -1 }
-    for (let index = this.#history.length - 1; index >= floor; index--) {
-      for (const before of this.#history[index]!.models) {
-        const model = before.clone()
-        restart(model, moment.now, moment.monotonic)
-        follow(model, seen, moment)
-        const modelLines = linesOfModel(model, 'near')
-        const text = differenceOf(lines, modelLines)
-        if (text !== undefined) {
-          const count = differencesOf(lines, modelLines)
-          if (count < closest.count) closest = { count, text, step: index - floor }
-          continue
-        }
-        fitting.set(model.key(), model)
-        origins.push(before)
-        last = Math.max(last, index)
-      }
-    }
-    if (last < 0) {
-      const states = this.#history.length - floor
-      const { step, text } = closest
-      violated('I1', `it recovers none of ${states} possible states; closest is ${step}: ${text}`)
-    }
-    this.#branches = [...fitting.values()].map(model => ({ model, expected: new Map() }))
-    const steps = this.#history.length - 1 - floor
-    // Without a sync for each reply, a later power cut may lead back to before this start.
-    const kept = this.#history.slice(this.#isAlways ? floor : 0, last + 1)
-    this.#history = kept.map(({ models }) => ({ gate: -1, models }))
-    // What the start itself did may be lost again.
-    this.#history.push({ gate: engine.gate, models: origins })
+    const from = { moment: this.#moment(), floor, gate: engine.gate }
+    const models = this.#history.recover(seen, lines, from)
+    this.#branches = models.map(model => ({ model, expected: new Map() }))
     this.#released = engine.released
     this.#keep(engine.gate)
-    this.#note(`  recovered step ${last - floor} of ${steps}`)
+    this.#note(`  recovered; ${models.length} pasts are possible`)
     for (const line of lines) this.#hash.text(line)
   }
 
@@ -611,82 +610,7 @@ export class Simulation {
   }
 }
 
-function subscribeToModel(model: Model, queue: string, draft: SubscriberDraft): string {
-  const log = model.logs.get(queue)
-  if (log === undefined) return 'not-found'
-  if (log.config.queue === undefined) return 'wrong-kind'
-  if (log.subscribers.some(one => one.exclusive)) return 'exclusive'
-  if (draft.exclusive && log.subscribers.length > 0) return 'exclusive'
-  const subscriber = { ...draft, left: draft.credit, isPaused: false }
-  const behind = log.subscribers.findIndex(one => one.priority < draft.priority)
-  const isLast = log.config.queue.singleActive || behind < 0
-  log.subscribers.splice(isLast ? log.subscribers.length : behind, 0, subscriber)
-  log.hadSubscriber = true
-  return 'done'
-}
-
-/** True when the verb changes what is durable, so that its reply must wait. */
-function mustWait(model: Model, verb: Verb, said: Said): boolean {
-  if (said.error !== undefined) return false
-  const isDurable = (name: string) => model.logs.get(name)?.config.durable === true
-  switch (verb.do) {
-    case 'create-log':
-    case 'create-route':
-      return verb.config.durable !== false
-    case 'append':
-      return (
-        isDurable(verb.log) &&
-        said.text.includes('"duplicate":false') &&
-        verb.records.every(draft => draft.transient !== true)
-      )
-    case 'settle':
-      return (
-        isDurable(verb.target.log) && verb.positions.length > 0 && verb.settlement.kind !== 'return'
-      )
-    case 'commit':
-    case 'create-group':
-    case 'drop-group':
-      return isDurable(verb.log)
-    case 'drop-log':
-      return isDurable(verb.name)
-    case 'trim':
-      return isDurable(verb.log) && said.text !== '{"count":0}'
-    default:
-      return false
-  }
-}
-
-/** Which invariant a wrong hand-over breaks. */
-function ruleOf(model: Model, queue: string, got: Expected, next: Expected | undefined) {
-  const log = model.logs.get(queue)
-  const record = log === undefined ? undefined : recordAt(log, got.position)
-  if (record === undefined) return 'I7'
-  if (record.state === 'leased' && next?.position !== got.position) return 'I6'
-  return 'I8'
-}
-
 function sorted(expected: Expected): Expected {
   const { holder, position, id, attempts } = expected
   return { holder, position, id, attempts }
-}
-
-function differenceOf(lines: readonly string[], model: readonly string[]): string | undefined {
-  for (let index = 0; index < Math.max(lines.length, model.length); index++) {
-    if (lines[index] === model[index]) continue
-    const owner = lines.slice(0, index + 1).findLast(line => line.startsWith('log '))
-    const where = owner === undefined ? '' : `in ${owner.split(' ')[1]}, `
-    return `${where}the engine has\n      ${lines[index]}\n    and the model\n      ${model[index]}`
-  }
-  return undefined
-}
-
-function differencesOf(lines: readonly string[], model: readonly string[]): number {
-  const known = new Set(model)
-  return lines.filter(line => !known.has(line)).length + Math.abs(lines.length - model.length)
-}
-
-function causesOf(error: unknown): string {
-  let text = ''
-  for (let at = error; at instanceof Error; at = at.cause) text += `${at.name}: ${at.message} ← `
-  return text
 }

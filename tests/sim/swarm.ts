@@ -32,6 +32,7 @@ export const features = [
   'attributes',
   'alternate',
   'readerGroups',
+  'breakingOff',
 ] as const
 export type Feature = (typeof features)[number]
 
@@ -65,6 +66,10 @@ const usualWeights: readonly (readonly [kind: OperationKind, weight: number])[] 
   ['extend', 4],
   ['commit', 3],
   ['trim', 1.5],
+  ['create-table', 1],
+  ['drop-table', 0.2],
+  ['put', 5],
+  ['watch', 3],
   ['batch', 4],
   ['subscribe', 4],
   ['grant', 5],

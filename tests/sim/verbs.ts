@@ -9,7 +9,7 @@ import {
   type RecordInput,
 } from '../../src/engine/model.ts'
 import type { Moment } from './follow.ts'
-import type { Answer, Model } from './model.ts'
+import { type Answer, type Model, no, yes } from './model.ts'
 import * as defining from './model-defining.ts'
 import * as leasing from './model-leasing.ts'
 import * as storing from './model-storing.ts'
@@ -72,6 +72,21 @@ export function doToEngine(engine: EngineDoor, verb: Verb, now: number): Said {
     }
     case 'trim':
       return said(engine.trim(verb.log, verb.what))
+    case 'create-table':
+      return said(engine.createTable(verb.name, { durable: verb.durable }))
+    case 'drop-table':
+      return said(engine.dropTable(verb.name))
+    case 'put':
+      return said(
+        engine.put(
+          verb.table,
+          verb.changes.map(([field, value]) => [
+            field,
+            value === undefined ? undefined : encodeUtf8(value),
+          ]),
+          { lazy: verb.lazy },
+        ),
+      )
   }
 }
 
@@ -117,6 +132,12 @@ export function doToModel(model: Model, verb: Verb, { now, monotonic }: Moment):
       return said(defining.commit(model, verb.log, verb.group, verb.cursor, verb.metadata))
     case 'trim':
       return said(defining.trim(model, verb.log, verb.what))
+    case 'create-table':
+      return said(defining.createTable(model, verb.name, verb.durable))
+    case 'drop-table':
+      return said(model.tables.delete(verb.name) ? yes(undefined) : no('not-found'))
+    case 'put':
+      return said(defining.put(model, verb.table, verb.changes))
   }
 }
 

@@ -27,7 +27,7 @@ import type { Feature, Swarm } from './swarm.ts'
 
 const holders = ['ann', 'ben', 'cem', 'dot'] as const
 const words = ['a', 'b', 'c'] as const
-const batchVerbs: readonly OperationKind[] = ['publish', 'append', 'settle', 'commit', 'lease']
+const batchVerbs = ['publish', 'append', 'settle', 'commit', 'lease', 'put'] as const
 
 export class Workload {
   readonly #random: SeededRandom
@@ -73,6 +73,16 @@ export class Workload {
     return this.#random.chance(subscriber.settlesAtOnce) ? this.#settlement() : undefined
   }
 
+  /** What else a subscriber does from inside `deliver`, or undefined: nothing. */
+  breakOff(
+    queue: string,
+    { holder, breaksOff }: SubscriberDraft,
+  ): Extract<Operation, { do: 'pause' | 'resume' | 'cancel' | 'drop-log' }> | undefined {
+    if (!this.#random.chance(breaksOff)) return undefined
+    const what = this.#random.pick(['pause', 'cancel', 'cancel', 'drop-log'] as const)
+    return what === 'drop-log' ? { do: what, name: queue, unless: {} } : { do: what, queue, holder }
+  }
+
   #make(kind: OperationKind, model: Model): Operation | undefined {
     const random = this.#random
     switch (kind) {
@@ -100,6 +110,8 @@ export class Workload {
         return { do: kind, ms: random.pick([0, 1, 1, 5, 5, 20, 100, 100, 1000, 10_000]) }
       case 'step-wall':
         return { do: kind, ms: random.pick([-60_000, -500, 500, 60_000]) }
+      case 'watch':
+        return { do: kind, log: this.#anyLogName(), position: random.below(40) }
       case 'turn':
       case 'reopen':
       case 'kill':
@@ -152,6 +164,18 @@ export class Workload {
         const records = [this.#draft(undefined)]
         while (random.chance(0.35)) records.push(this.#draft(undefined))
         return { do: kind, log: this.#anyLogName(), records }
+      }
+      case 'create-table':
+        return { do: kind, name: this.#tableName(), durable: !this.#has('volatileLogs', 0.3) }
+      case 'drop-table':
+        return { do: kind, name: this.#tableName() }
+      case 'put': {
+        const changes: [string, string | undefined][] = []
+        do {
+          const value = random.chance(0.2) ? undefined : `v${random.below(1000)}`
+          changes.push([`f${random.below(6)}`, value])
+        } while (random.chance(0.4))
+        return { do: kind, table: this.#tableName(), changes, lazy: random.chance(0.3) }
       }
       case 'trim': {
         const log = this.#someLog(model)
@@ -323,6 +347,7 @@ export class Workload {
       settled: random.chance(0.15),
       leaseMs: random.chance(0.2) ? random.pick([20, 2000]) : undefined,
       settlesAtOnce: random.pick([0, 0.3, 1]),
+      breaksOff: this.#has('breakingOff', 0.6) ? 0.2 : 0,
     }
   }
 
@@ -447,6 +472,10 @@ export class Workload {
 
   #routeName(): string {
     return `x${this.#random.between(1, Math.max(1, this.#swarm.routes))}`
+  }
+
+  #tableName(): string {
+    return `t${this.#random.between(1, 2)}`
   }
 
   #groupName(): string {
