@@ -1,0 +1,198 @@
+/**
+ * One request, from its bytes to its answer: which protocol, which action, the handler, and the
+ * commit gate (I1): an answer is held until everything that it reveals is durable.
+ */
+
+import { decodeUtf8 } from '../../base/bytes.ts'
+import type { Shape } from '../../wire/schema/json.ts'
+import { JsonBreach } from '../../wire/schema/json.ts'
+import { parseForm, treeOf, xmlAnswer, xmlError } from '../../wire/sqs/query.ts'
+import { signatureOf } from '../../wire/sqs/signature.ts'
+import { authorize } from './access.ts'
+import type { SqsBroker } from './broker.ts'
+import { type Command, commands } from './commands.ts'
+import { fail, missing, SqsFailure, wireErrorOf } from './errors.ts'
+import { nameOfUrl } from './names.ts'
+import { answerPeek, isPeek } from './peek.ts'
+import type { Replies } from './replies.ts'
+
+/** What is asked of HTTP. `platform/http.ts` makes such calls from node:http. */
+export interface HttpCall {
+  readonly method: string
+  readonly path: string
+  readonly headers: { readonly [name: string]: string | undefined }
+  readonly body: Uint8Array
+  readonly secure: boolean
+  readonly aborted: boolean
+  onAborted: (() => void) | undefined
+  respond(status: number, headers: { readonly [name: string]: string }, body: string): void
+}
+
+export type Protocol = 'json' | 'query'
+
+/** A call that is being handled. */
+export class Request {
+  readonly broker: SqsBroker
+  readonly call: HttpCall
+  readonly protocol: Protocol
+  readonly region: string
+  readonly command: Command | undefined
+  readonly #replies: Replies
+  readonly #id: string
+
+  constructor(parts: {
+    readonly broker: SqsBroker
+    readonly call: HttpCall
+    readonly protocol: Protocol
+    readonly region: string
+    readonly command: Command | undefined
+    readonly replies: Replies
+  }) {
+    this.broker = parts.broker
+    this.call = parts.call
+    this.protocol = parts.protocol
+    this.region = parts.region
+    this.command = parts.command
+    this.#replies = parts.replies
+    this.#id = parts.replies.nextId()
+  }
+
+  /** What queue URLs begin with: a client that reached us by this host will do so again. */
+  get baseUrl(): string {
+    const { headers, secure } = this.call
+    const { baseUrl } = this.broker.options
+    if (baseUrl !== undefined) return baseUrl
+    const scheme = headers['x-forwarded-proto'] ?? (secure ? 'https' : 'http')
+    return `${scheme}://${headers['host'] ?? 'localhost'}`
+  }
+
+  /** The queue that the request names: by URL, or, in the Query protocol, by its own path. */
+  queueName(url: string | undefined): string {
+    if (url !== undefined && url !== '') return nameOfUrl(url)
+    const path = this.call.path.split('?')[0]!
+    if (path.split('/').filter(part => part !== '').length < 2) missing('QueueUrl')
+    return nameOfUrl(path)
+  }
+
+  /** `records`: the answer hands out messages and reveals nothing else. */
+  finish(result: unknown, reveals: 'changes' | 'records' = 'changes', lost?: () => void): void {
+    const { engine } = this.broker
+    const gate = reveals === 'changes' ? engine.gate : engine.recordGate
+    const { shape, name } = this.command!
+    const headers = {
+      'x-amzn-RequestId': this.#id,
+      'content-type': this.protocol === 'json' ? 'application/x-amz-json-1.0' : 'text/xml',
+    }
+    const body =
+      this.protocol === 'json'
+        ? shape === undefined
+          ? ''
+          : JSON.stringify(result)
+        : xmlAnswer(name, shape === undefined ? undefined : { shape, result }, this.#id)
+    this.#replies.hold(gate, { call: this.call, status: 200, headers, body, lost })
+  }
+
+  refuse(error: unknown): void {
+    const failure = failureOf(error)
+    const wire = wireErrorOf(failure.code)
+    const forQuery = failure.code === 'QueueDoesNotExist' && this.protocol === 'query'
+    const message = forQuery
+      ? `${failure.message.replace(/\.$/, '')} for this wsdl version.`
+      : failure.message
+    const type = wire.senderFault ? 'Sender' : 'Receiver'
+    const headers = {
+      'x-amzn-RequestId': this.#id,
+      'x-amzn-query-error': `${wire.query};${type}`,
+      'content-type': this.protocol === 'json' ? 'application/x-amz-json-1.0' : 'text/xml',
+    }
+    const body =
+      this.protocol === 'json'
+        ? JSON.stringify({ __type: wire.type, message })
+        : xmlError({ type, code: wire.query, message }, this.#id)
+    const { gate } = this.broker.engine
+    this.#replies.hold(gate, {
+      call: this.call,
+      status: wire.status,
+      headers,
+      body,
+      lost: undefined,
+    })
+  }
+}
+
+export function failureOf(error: unknown): SqsFailure {
+  if (error instanceof SqsFailure) return error
+  if (error instanceof JsonBreach) {
+    if (error.kind === 'missing') {
+      const text = `The request must contain the parameter ${error.path}.`
+      return new SqsFailure('MissingRequiredParameterException', text)
+    }
+    return new SqsFailure('SerializationException', error.message)
+  }
+  return new SqsFailure('InternalFailure', 'The broker cannot go on; see its log.')
+}
+
+/** Handles one call; it is answered at once, or later. */
+export function handleCall(broker: SqsBroker, replies: Replies, call: HttpCall): void {
+  const target = call.headers['x-amz-target']
+  const protocol: Protocol = target === undefined ? 'query' : 'json'
+  const region = signatureOf(call)?.region ?? broker.place.region
+  const parts = { broker, call, protocol, region, replies }
+  let request = new Request({ ...parts, command: undefined })
+  try {
+    if (target === undefined && answerOthers(broker, call)) return
+    authorize(broker, call)
+    const { command, tree } = target === undefined ? readQuery(call) : readJson(call, target)
+    request = new Request({ ...parts, command })
+    command.handler(request, command.request.parse(tree, ''))
+  } catch (error) {
+    request.refuse(error)
+    if (failureOf(error).code === 'InternalFailure') replies.report(error)
+  }
+}
+
+interface Read {
+  readonly command: Command
+  readonly tree: unknown
+}
+
+function commandNamed(name: string): Command {
+  const command = commands.get(name)
+  if (command !== undefined) return command
+  fail('UnknownOperationException', `The action ${name} is not valid for this endpoint.`)
+}
+
+function readJson(call: HttpCall, target: string): Read {
+  const command = commandNamed(target.slice(target.indexOf('.') + 1))
+  if (call.body.length === 0) return { command, tree: {} }
+  try {
+    return { command, tree: JSON.parse(decodeUtf8(call.body)) }
+  } catch {
+    fail('SerializationException', 'The request is not valid JSON.')
+  }
+}
+
+function readQuery(call: HttpCall): Read {
+  const at = call.path.indexOf('?')
+  const parameters = parseForm(at < 0 ? '' : call.path.slice(at + 1))
+  for (const [name, value] of parseForm(decodeUtf8(call.body))) parameters.set(name, value)
+  const action = parameters.get('Action')
+  if (action === undefined) {
+    fail('UnknownOperationException', 'The request must contain the parameter Action.')
+  }
+  const command = commandNamed(action)
+  return { command, tree: treeOf(command.request.shape as Shape, parameters) }
+}
+
+/** Pages beside the API. True: answered. */
+function answerOthers(broker: SqsBroker, call: HttpCall): boolean {
+  if (isPeek(call.path)) {
+    answerPeek(broker, call)
+    return true
+  }
+  if (call.method === 'GET' && /^\/(_localstack\/)?health$/.test(call.path)) {
+    call.respond(200, { 'content-type': 'application/json' }, '{"services":{"sqs":"running"}}')
+    return true
+  }
+  return false
+}

@@ -1,0 +1,154 @@
+/** SendMessage and its batch: checked in SQS' words, one append, on the disk before the answer. */
+
+import { encodeUtf8 } from '../../../base/bytes.ts'
+import { formats } from '../../../engine/model.ts'
+import type { Parsed } from '../../../wire/schema/json.ts'
+import type * as wire from '../../../wire/sqs/actions.ts'
+import { type AttributeValue, md5, md5OfAttributes, sha256 } from '../../../wire/sqs/digest.ts'
+import { encodeEnvelope } from '../../../wire/sqs/envelope.ts'
+import type { SqsBroker } from '../broker.ts'
+import type { Request } from '../connection.ts'
+import { fail, invalidValue, missing, refuse } from '../errors.ts'
+import { limits } from '../limits.ts'
+import type { QueueView } from '../mapping.ts'
+import { attributesOf, bytesOf, checkBody } from '../message.ts'
+import { checkId } from '../names.ts'
+import { messageIdAt, parseHex, printUuid, sequenceNumberAt } from '../receipt.ts'
+import { checkBatch, runBatch } from './batch.ts'
+
+type Sent = Parsed<(typeof wire.SendMessage)['request']>
+type SentBatch = Parsed<(typeof wire.SendMessageBatch)['request']>
+
+/** A message that has been checked. */
+interface Draft {
+  readonly body: Uint8Array
+  readonly bodyMd5: string
+  readonly attributes: ReadonlyMap<string, AttributeValue>
+  readonly system: ReadonlyMap<string, AttributeValue>
+  readonly bytes: number
+  readonly delayMs: number
+  readonly group: string | undefined
+  readonly dedupeId: string | undefined
+}
+
+export function sendMessage(request: Request, input: Sent) {
+  const view = request.broker.queue(request.queueName(input.QueueUrl))
+  const draft = draftOf(view, input)
+  if (draft.bytes > view.messageBytesMax) tooLong('are invalid', view)
+  return store(request.broker, view, draft)
+}
+
+export function sendBatch(request: Request, input: SentBatch) {
+  const { broker } = request
+  const view = broker.queue(request.queueName(input.QueueUrl))
+  const entries = checkBatch(input.Entries, 'SendMessageBatchRequestEntry')
+  let sum = 0
+  for (const entry of entries) sum += bytesOf(entry)
+  if (sum > limits.messageBytesMax) {
+    fail(
+      'BatchRequestTooLong',
+      `Batch requests cannot be longer than ${limits.messageBytesMax} bytes. You have sent ${sum} bytes.`,
+    )
+  }
+  return broker.engine.batch(() =>
+    runBatch(entries, entry => {
+      const draft = draftOf(view, entry)
+      if (draft.bytes > view.messageBytesMax) tooLong('cannot be validated', view)
+      return store(broker, view, draft)
+    }),
+  )
+}
+
+function tooLong(what: string, view: QueueView): never {
+  fail(
+    'InvalidParameterValueException',
+    `One or more parameters ${what}. Reason: Message must be shorter than ${view.messageBytesMax} bytes.`,
+  )
+}
+
+function draftOf(view: QueueView, input: Omit<Sent, 'QueueUrl'>): Draft {
+  const text = input.MessageBody
+  if (text === undefined || text === '') missing('MessageBody')
+  checkBody(text)
+  const attributes = attributesOf(input.MessageAttributes, 'user')
+  const system = attributesOf(input.MessageSystemAttributes, 'system')
+  const { MessageGroupId: group, MessageDeduplicationId: ownId, DelaySeconds: delay } = input
+  if (group !== undefined) checkId('MessageGroupId', group)
+  if (ownId !== undefined) checkId('MessageDeduplicationId', ownId)
+  if (delay !== undefined && (delay < 0 || delay > limits.delaySecondsMax)) {
+    invalidValue('DelaySeconds', delay, 'DelaySeconds must be >= 0 and <= 900.')
+  }
+  const notHere = 'The request include parameter that is not valid for this queue type.'
+  let dedupeId = ownId
+  if (view.fifo) {
+    if (group === undefined) missing('MessageGroupId')
+    if (delay !== undefined && delay > 0) invalidValue('DelaySeconds', delay, notHere)
+    if (dedupeId === undefined && view.contentBased) dedupeId = sha256(text)
+    if (dedupeId === undefined) {
+      fail(
+        'InvalidParameterValueException',
+        'The queue should either have ContentBasedDeduplication enabled or MessageDeduplicationId provided explicitly',
+      )
+    }
+    system.set('MessageDeduplicationId', { type: 'String', value: dedupeId })
+  } else {
+    if (ownId !== undefined) invalidValue('MessageDeduplicationId', ownId, notHere)
+    if (group !== undefined) system.set('MessageGroupId', { type: 'String', value: group })
+  }
+  return {
+    body: encodeUtf8(text),
+    bodyMd5: md5(text),
+    attributes,
+    system,
+    bytes: bytesOf(input),
+    delayMs: view.fifo || delay === undefined ? view.delayMs : delay * 1000,
+    group,
+    dedupeId,
+  }
+}
+
+/** A duplicate answers what the first one was answered. */
+function store(broker: SqsBroker, view: QueueView, draft: Draft) {
+  const { engine } = broker
+  const { salt } = view.label
+  const { next } = engine.log(view.name)!
+  const id = messageIdAt(salt, next)
+  const outcome = engine.append(view.name, [
+    {
+      format: formats.sqsAttributes,
+      envelope: encodeEnvelope({
+        id,
+        bodyMd5: parseHex(draft.bodyMd5),
+        attributes: draft.attributes,
+        system: draft.system,
+      }),
+      body: draft.body,
+      group: view.fifo ? draft.group : undefined,
+      dedupeId: view.fifo ? dedupeKey(view, draft) : undefined,
+      dueAt: draft.delayMs > 0 ? broker.now + draft.delayMs : undefined,
+      priority: view.fifo ? undefined : broker.fairness.levelFor(view, draft.group),
+    },
+  ])
+  if (!outcome.ok) refuse(outcome.error, outcome.detail)
+  const [{ position, duplicate } = { position: next, duplicate: false }] = outcome.value
+  return {
+    MessageId: printUuid(duplicate ? messageIdAt(salt, position) : id),
+    MD5OfMessageBody: draft.bodyMd5,
+    ...(draft.attributes.size > 0
+      ? { MD5OfMessageAttributes: md5OfAttributes(draft.attributes) }
+      : {}),
+    ...systemDigest(draft.system),
+    ...(view.fifo ? { SequenceNumber: sequenceNumberAt(position) } : {}),
+  }
+}
+
+function systemDigest(system: ReadonlyMap<string, AttributeValue>) {
+  const trace = system.get('AWSTraceHeader')
+  if (trace === undefined) return {}
+  return { MD5OfMessageSystemAttributes: md5OfAttributes(new Map([['AWSTraceHeader', trace]])) }
+}
+
+/** Ids of two scopes must not meet, and a group with an id may be longer than the engine takes. */
+function dedupeKey(view: QueueView, { group, dedupeId }: Draft): string {
+  return view.scopedByGroup ? `g${sha256(`${group} ${dedupeId}`)}` : `q${dedupeId}`
+}

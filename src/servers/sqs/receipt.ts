@@ -1,0 +1,83 @@
+/**
+ * Receipt handles and message ids: both are made of a position, and nothing has to be remembered.
+ *
+ *     AQEB + salt of the queue . position . holder of the lease
+ *
+ * The salt tells a queue from one of the same name that was deleted; positions are never reused,
+ * and each receive has a holder of its own. A message id is a bijection of the position, different
+ * for each queue, in the form of a UUID.
+ */
+
+export interface Receipt {
+  readonly salt: string
+  readonly position: number
+  readonly holder: string
+}
+
+export function printReceipt(salt: string, position: number, holder: string): string {
+  return `AQEB${salt}.${position.toString(36)}.${holder}`
+}
+
+/** Undefined: this is no handle of ours. */
+export function parseReceipt(text: string): Receipt | undefined {
+  const parts = /^AQEB([0-9a-f]{32})\.([0-9a-z]{1,11})\.([0-9a-z-]{1,40})$/.exec(text)
+  if (parts === null) return undefined
+  const position = Number.parseInt(parts[2]!, 36)
+  return Number.isSafeInteger(position)
+    ? { salt: parts[1]!, position, holder: parts[3]! }
+    : undefined
+}
+
+/** The 16 bytes of the id of the message at `position`; `salt` is 32 hexadecimal digits. */
+export function messageIdAt(salt: string, position: number): Uint8Array {
+  const words = [0, 8, 16, 24].map(at => Number.parseInt(salt.slice(at, at + 8), 16) | 0)
+  const first = mix((position | 0) ^ words[0]!)
+  const last = mix((Math.floor(position / 0x1_0000_0000) | 0) ^ words[3]! ^ (first << 7))
+  const bytes = new Uint8Array(16)
+  const view = new DataView(bytes.buffer)
+  view.setInt32(0, first)
+  view.setInt32(4, mix(first ^ words[1]!))
+  view.setInt32(8, mix(last ^ words[2]!))
+  view.setInt32(12, last ^ first)
+  bytes[6] = (bytes[6]! & 0x0f) | 0x40
+  bytes[8] = (bytes[8]! & 0x3f) | 0x80
+  return bytes
+}
+
+/** A bijection on 32 bits (MurmurHash3's finalizer). */
+function mix(word: number): number {
+  let mixed = word
+  mixed = Math.imul(mixed ^ (mixed >>> 16), 0x85eb_ca6b)
+  mixed = Math.imul(mixed ^ (mixed >>> 13), 0xc2b2_ae35)
+  return (mixed ^ (mixed >>> 16)) | 0
+}
+
+const digits = Array.from({ length: 256 }, (_, byte) => byte.toString(16).padStart(2, '0'))
+
+export function printUuid(id: Uint8Array): string {
+  const hex = (from: number, to: number) => {
+    let text = ''
+    for (let index = from; index < to; index++) text += digits[id[index]!]
+    return text
+  }
+  return `${hex(0, 4)}-${hex(4, 6)}-${hex(6, 8)}-${hex(8, 10)}-${hex(10, 16)}`
+}
+
+export function printHex(bytes: Uint8Array): string {
+  let text = ''
+  for (const byte of bytes) text += digits[byte]
+  return text
+}
+
+export function parseHex(text: string): Uint8Array {
+  const bytes = new Uint8Array(text.length / 2)
+  for (let at = 0; at < bytes.length; at++) {
+    bytes[at] = Number.parseInt(text.slice(at * 2, at * 2 + 2), 16)
+  }
+  return bytes
+}
+
+/** 20 digits that rise with the positions, with gaps, as AWS' do. */
+export function sequenceNumberAt(position: number): string {
+  return `18850${String(position * 256 + 128).padStart(15, '0')}`
+}

@@ -1,0 +1,60 @@
+/**
+ * The SQS server on the real engine, in memory, behind a real port: for tests that use real
+ * clients.
+ */
+
+import { SQSClient } from '@aws-sdk/client-sqs'
+import { SeededRandom } from '../../src/base/random.ts'
+import { openEngine } from '../../src/engine/engine.ts'
+import { systemClock } from '../../src/platform/clock.ts'
+import { equalSecrets, hmacSha256 } from '../../src/platform/digest.ts'
+import { listenHttp } from '../../src/platform/http.ts'
+import { systemRandom } from '../../src/platform/random.ts'
+import { type SqsServerOptions, sqsServer } from '../../src/servers/sqs/server.ts'
+import { SimulatedStorage } from '../../src/testing/storage.ts'
+
+export async function startSqs(options: Partial<SqsServerOptions> = {}) {
+  const storage = new SimulatedStorage({
+    clock: systemClock,
+    random: new SeededRandom(1),
+    latencyMaxMs: 0,
+  })
+  const ports = { clock: systemClock, random: systemRandom, storage }
+  const engine = openEngine(ports)
+  const errors: unknown[] = []
+  const server = sqsServer({
+    engine,
+    clock: systemClock,
+    random: systemRandom,
+    hmac: hmacSha256,
+    equalSecrets,
+    coolDownMs: 0,
+    onError: error => {
+      errors.push(error)
+      console.error(error)
+    },
+    ...options,
+  })
+  const listening = await listenHttp({
+    host: '127.0.0.1',
+    port: 0,
+    bodyBytesMax: server.requestBytesMax,
+    handle: server.handle,
+  })
+  const endpoint = `http://127.0.0.1:${listening.port}`
+  return {
+    engine,
+    endpoint,
+    errors,
+    client: (keys = { accessKeyId: 'test', secretAccessKey: 'test' }) =>
+      new SQSClient({ endpoint, region: 'eu-west-1', credentials: keys, maxAttempts: 1 }),
+    stop: async () => {
+      server.stop()
+      listening.destroy()
+      await new Promise<void>(resolve => listening.close(resolve))
+      await new Promise<void>(resolve => engine.close(resolve))
+    },
+  }
+}
+
+export type RunningSqs = Awaited<ReturnType<typeof startSqs>>
