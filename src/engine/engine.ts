@@ -102,6 +102,9 @@ export interface EngineStats {
 }
 
 export interface EngineDoor {
+  /** Wall-clock milliseconds, as records are stamped and due times compared with. */
+  readonly now: number
+
   // Definitions
   createLog(name: string, config: LogInput): Outcome<LogInfo>
   createRoute(name: string, config: Partial<RouteConfig>): Outcome<RouteInfo>
@@ -312,6 +315,10 @@ class Engine implements EngineDoor {
       log.traffic.usedAt = now
       this.#core.touch(log)
     }
+  }
+
+  get now(): number {
+    return this.#core.now
   }
 
   // Definitions

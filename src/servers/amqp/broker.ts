@@ -16,6 +16,7 @@ import { Policies } from './policies.ts'
 import { type Profile, type ProfileName, profiles } from './profiles.ts'
 import { Registry } from './registry.ts'
 import type { Channel } from './session.ts'
+import { StreamReaders } from './stream-consumer.ts'
 import { declareExchanges } from './vhosts.ts'
 
 export interface AmqpServerOptions {
@@ -59,6 +60,7 @@ export class Broker {
   readonly internals = new Set<string>()
   /** Name of a reply queue → the channel of its consumer. */
   readonly replies = new Map<string, Channel>()
+  readonly streamReaders = new StreamReaders()
   #connections = 0
 
   constructor(options: AmqpServerOptions) {

@@ -68,7 +68,7 @@ const channelTable: readonly ChannelCommand[] = [
   channel(wire.ExchangeDelete, exchange.remove, 'if-unused'),
   channel(wire.ExchangeBind, exchange.bind, ''),
   channel(wire.ExchangeUnbind, exchange.unbind, ''),
-  channel(wire.QueueDeclare, queue.declare, 'classic, quorum; stream is 540'),
+  channel(wire.QueueDeclare, queue.declare, 'classic, quorum, stream'),
   channel(wire.QueueBind, queue.bind, ''),
   channel(wire.QueueUnbind, queue.unbind, ''),
   channel(wire.QueuePurge, queue.purge, 'ready messages only'),

@@ -235,7 +235,13 @@ function declare(client: TestClient, queue: string, table: FieldTable = [], chan
   })
 }
 
-function consume(client: TestClient, queue: string, consumerTag: string, noAck = false): void {
+function consume(
+  client: TestClient,
+  queue: string,
+  consumerTag: string,
+  noAck = false,
+  table: FieldTable = [],
+): void {
   client.send(1, wire.BasicConsume, {
     queue,
     consumerTag,
@@ -243,7 +249,7 @@ function consume(client: TestClient, queue: string, consumerTag: string, noAck =
     noAck,
     exclusive: false,
     noWait: false,
-    arguments: [],
+    arguments: table,
   })
 }
 
@@ -565,6 +571,44 @@ function doorVerbs(engine: EngineDoor): [string, PropertyDescriptor][] {
       get === undefined ? { value: value.bind(engine) } : { get: get.bind(engine) },
     ])
 }
+
+test('a stream is read from where a reader asks, as far as its credit goes', () => {
+  const broker = newBroker(40)
+  const client = connect(broker)
+  declare(client, 's', tableOf({ 'x-queue-type': 'stream' }))
+  for (const body of ['a', 'b', 'c', 'd']) {
+    const headers = tableOf({ 'x-stream-filter-value': body })
+    client.publish(1, { routingKey: 's', properties: encodeProperties({ headers }) }, body)
+  }
+  client.send(1, wire.BasicQos, { prefetchSize: 0, prefetchCount: 2, global: false })
+  client.hear()
+  consume(client, 's', 'reader', false, tableOf({ 'x-stream-offset': 1 }))
+  const bodies = () => client.hear().flatMap(({ name, body }) => (name.endsWith('er') ? body : []))
+  assert.deepEqual(bodies(), ['b', 'c'])
+  client.send(1, wire.BasicNack, { deliveryTag: 0, multiple: true, requeue: true })
+  assert.deepEqual(bodies(), ['d'])
+  const filter = tableOf({ 'x-stream-offset': 'first', 'x-stream-filter': 'b' })
+  consume(client, 's', 'filtered', false, filter)
+  assert.deepEqual(bodies(), ['b'])
+})
+
+test('of a stream with a single active consumer the next one goes on', () => {
+  const broker = newBroker(41)
+  const client = connect(broker)
+  declare(client, 's', tableOf({ 'x-queue-type': 'stream', 'x-single-active-consumer': true }))
+  client.send(1, wire.BasicQos, { prefetchSize: 0, prefetchCount: 9, global: false })
+  consume(client, 's', 'one')
+  consume(client, 's', 'two', false, tableOf({ 'x-stream-offset': 'first' }))
+  client.publish(1, { routingKey: 's' })
+  const tags = () =>
+    client
+      .hear()
+      .map(({ name, value }) => `${name} ${value.consumerTag}`)
+      .slice(-1)
+  assert.deepEqual(tags(), ['basic.deliver one'])
+  client.send(1, wire.BasicCancel, { consumerTag: 'one', noWait: true })
+  assert.deepEqual(tags(), ['basic.deliver two'])
+})
 
 test('whatever bytes come, the server answers or hangs up, and never throws', () => {
   const random = new SeededRandom(16)

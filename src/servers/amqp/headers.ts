@@ -51,6 +51,22 @@ export function deliveredProperties(
   })
 }
 
+/** A delivery from a stream says where in the stream it is. */
+export function streamProperties(envelope: Uint8Array, offset: number): Uint8Array {
+  try {
+    const properties = decodeProperties(envelope.length === 0 ? noProperties : envelope)
+    const kept = (properties.headers ?? []).filter(([name]) => name !== streamOffset)
+    const headers: FieldTable = [...kept, [streamOffset, { type: 'l', value: BigInt(offset) }]]
+    return encodeProperties({ ...properties, headers })
+  } catch (error) {
+    // We are in the engine's turn: what cannot be read goes out as it is stored.
+    if (error instanceof WireError) return envelope
+    throw error
+  }
+}
+
+const streamOffset = 'x-stream-offset'
+
 function addDeaths(
   headers: Map<string, FieldValue>,
   vhost: string,

@@ -25,6 +25,9 @@ export const limits = {
   transactionBytesMax: 256 * 1024 * 1024,
   /** Consumers on one channel. */
   consumersMax: 65_535,
+  /** Records, and bytes of bodies, that a reader of a stream is given at a time. */
+  streamBatch: 128,
+  streamBatchBytes: 1_048_576,
   /** Deliveries that one channel may leave unacknowledged. */
   unackedMax: 4_194_304,
   /** Names (exchanges, routing keys) that one connection remembers as text: a power of two. */

@@ -21,6 +21,7 @@ import { defaultQueue } from '../../engine/model.ts'
 import type { FieldTable, FieldType, FieldValue } from '../../wire/amqp/field-table.ts'
 import { fieldOf, fromPlain } from '../../wire/amqp/field-table.ts'
 import { decodeText } from '../../wire/amqp/text.ts'
+import { ageOf } from './ages.ts'
 import { engineName, nameIn } from './names.ts'
 import type { Profile } from './profiles.ts'
 
@@ -78,11 +79,27 @@ export function logConfigOf(
   vhost: string,
   profile: Profile,
 ): Partial<LogConfig> {
+  if (queueTypeOf(queue.arguments) === 'stream') return streamConfigOf(queue)
   return {
     durable: queue.durable && !queue.exclusive,
     idleMs: integerOf(queue.arguments, 'x-expires'),
     autoDrop: queue.autoDelete,
     queue: queueConfigOf(queue.arguments, vhost, profile),
+    labels: { amqp: definitionLabel(queue) },
+  }
+}
+
+/** A stream is a log without settlements; what it keeps is a matter of age and size. */
+function streamConfigOf(queue: QueueDefinition): Partial<LogConfig> {
+  const age = textOf(queue.arguments, 'x-max-age')
+  return {
+    durable: true,
+    retention: {
+      ageMs: age === undefined ? undefined : ageOf(age),
+      bytes: integerOf(queue.arguments, 'x-max-length-bytes'),
+      count: undefined,
+    },
+    queue: undefined,
     labels: { amqp: definitionLabel(queue) },
   }
 }

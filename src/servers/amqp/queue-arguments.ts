@@ -10,6 +10,7 @@ import { fail, named } from './errors.ts'
 import { limits } from './limits.ts'
 import type { ExchangeDefinition, QueueDefinition, QueueType } from './mapping.ts'
 import { isInteger, queueTypeOf } from './mapping.ts'
+import { checkAge, checkStreamSizes } from './stream-arguments.ts'
 
 /** The reason why a value is wrong, or undefined. */
 type Check = (field: FieldValue, table: FieldTable) => string | undefined
@@ -53,7 +54,7 @@ const rules: readonly Rule[] = [
   { name: 'x-single-active-consumer', types: all, check: checkBoolean },
   { name: 'x-queue-type', types: all, check: checkType },
   { name: 'x-quorum-initial-group-size', types: ['quorum'], check: checkSize },
-  { name: 'x-max-age', types: ['stream'], check: checkText },
+  { name: 'x-max-age', types: ['stream'], check: field => checkText(field) ?? checkAge(field) },
   { name: 'x-stream-max-segment-size-bytes', types: ['stream'], check: checkCount },
   { name: 'x-stream-filter-size-bytes', types: ['stream'], check: checkCount },
   { name: 'x-initial-cluster-size', types: ['stream'], check: checkSize },
@@ -96,9 +97,10 @@ export function checkQueueArguments(queue: string, vhost: string, table: FieldTa
       known === undefined ? name === quorumOnly && type !== 'quorum' : !known.types.includes(type)
     if (foreign) fail(406, `invalid arg '${name}' for ${what} of queue type ${modules[type]}`)
   }
+  if (type === 'stream') checkStreamSizes(table)
 }
 
-/** A quorum queue is durable and nothing else. */
+/** A quorum queue or a stream is durable and nothing else. */
 export function checkQuorumProperties(queue: string, vhost: string, is: QueueDefinition): void {
   const what = named('queue', queue, vhost)
   if (!is.durable) fail(406, `invalid property 'non-durable' for ${what}`)
@@ -118,6 +120,7 @@ export function checkConsumeArguments(
   if (priority !== undefined && !isInteger(priority)) {
     fail(406, `invalid arg 'x-priority' for ${what}: ${notInteger(priority)}`)
   }
+  if (type === 'stream') return priority === undefined ? 0 : Number(priority.value)
   for (const name of ['x-stream-offset', 'x-stream-filter', 'x-stream-match-unfiltered']) {
     if (fieldOf(table, name) === undefined) continue
     fail(406, `invalid arg '${name}' for ${what} of queue type ${modules[type]}`)

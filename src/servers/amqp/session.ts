@@ -30,6 +30,7 @@ import type { Broker } from './broker.ts'
 import { Content } from './content.ts'
 import { fail } from './errors.ts'
 import { deliveredProperties } from './headers.ts'
+import type { QueueType } from './mapping.ts'
 import type { NameMemory } from './names.ts'
 import { shortStringBytes } from './names.ts'
 import { Unacked } from './unacked.ts'
@@ -79,8 +80,29 @@ export class Holder {
     this.holder = holder
   }
 
+  /** Settles positions that it holds. */
+  settle(positions: readonly number[], settlement: Settlement): void {
+    const { engine } = this.channel.host.broker
+    const outcome = engine.settle(this.target, this.holder, positions, settlement)
+    // A queue that was dropped and declared again has no such leases; the others must go on.
+    if (outcome.ok || outcome.error !== 'not-leased' || positions.length === 1) return
+    for (const position of positions) {
+      engine.settle(this.target, this.holder, [position], settlement)
+    }
+  }
+
   /** So many deliveries have been settled. */
   settled(_count: number): void {}
+}
+
+/** What a channel knows of its consumers, whatever they consume from. */
+export interface ChannelConsumer extends Holder {
+  readonly tag: string
+  readonly exclusive: boolean
+  /** Pauses or resumes, as the peer and the channel's window want it. */
+  refresh(): void
+  /** Leaves. Deliveries that wait for an acknowledgement stay. */
+  end(): void
 }
 
 export interface ConsumeOptions {
@@ -92,7 +114,7 @@ export interface ConsumeOptions {
   readonly quorum: boolean
 }
 
-export class Consumer extends Holder {
+export class Consumer extends Holder implements ChannelConsumer {
   readonly tag: string
   readonly priority: number
   readonly credit: number
@@ -272,7 +294,7 @@ export class Channel {
   /** `closing`: we have sent channel.close, and ignore everything but the answer. */
   state: 'open' | 'closing' = 'open'
   readonly content = new Content()
-  readonly consumers = new Map<string, Consumer>()
+  readonly consumers = new Map<string, ChannelConsumer>()
   readonly unacked = new Unacked<Holder>()
   /** Deliveries to consumers that wait for an acknowledgement. */
   outstanding = 0
@@ -330,7 +352,7 @@ export class Channel {
     return holder
   }
 
-  consumerEnded(consumer: Consumer): void {
+  consumerEnded(consumer: ChannelConsumer): void {
     if (this.consumers.get(consumer.tag) !== consumer) return
     this.consumers.delete(consumer.tag)
     if (this.host.cancelNotify) this.host.consumerEnded(this, consumer.tag)
@@ -394,18 +416,9 @@ export class Channel {
   #settleDue(settlement: Settlement): void {
     const due = this.#due
     if (due.length === 0) return
-    const { engine } = this.host.broker
     for (const holder of due) {
       const count = holder.due.length
-      if (!holder.gone) {
-        const outcome = engine.settle(holder.target, holder.holder, holder.due, settlement)
-        // A queue that was dropped and declared again has no such leases; the others must go on.
-        if (!outcome.ok && outcome.error === 'not-leased' && count > 1) {
-          for (const position of holder.due) {
-            engine.settle(holder.target, holder.holder, [position], settlement)
-          }
-        }
-      }
+      if (!holder.gone) holder.settle(holder.due, settlement)
       holder.due.length = 0
       holder.settled(count)
     }
@@ -508,10 +521,12 @@ export class Channel {
 
 const noExchange = new Uint8Array(0)
 
-/** Whether a queue is one of RabbitMQ's quorum kind. */
-export function isQuorum(info: LogInfo): boolean {
+/** Which of RabbitMQ's kinds a queue is. A log that is no queue is read like a stream. */
+export function typeOf(info: LogInfo): QueueType {
+  if (info.config.queue === undefined) return 'stream'
   const label = info.config.labels.amqp as { readonly arguments?: unknown } | undefined
   const table = label?.arguments
-  if (!Array.isArray(table)) return false
-  return table.some(([name, , value]) => name === 'x-queue-type' && value === 'quorum')
+  if (!Array.isArray(table)) return 'classic'
+  const quorum = table.some(([name, , value]) => name === 'x-queue-type' && value === 'quorum')
+  return quorum ? 'quorum' : 'classic'
 }

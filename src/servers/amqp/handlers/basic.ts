@@ -3,11 +3,12 @@
  * in `publish.ts`, deliveries and acknowledgements in the session.
  *
  * Refuses: prefetch_size (540), requeue=false of recover (540), exclusive consumers where others
- * are (403), stream arguments (406).
+ * are (403), basic.get from a stream (540).
  */
 
+import type { LogInfo } from '../../../engine/model.ts'
 import { writeGetOk } from '../../../wire/amqp/content.ts'
-import type { FieldTable } from '../../../wire/amqp/field-table.ts'
+import { fieldOf } from '../../../wire/amqp/field-table.ts'
 import {
   type BasicCancel,
   BasicCancelOk,
@@ -24,18 +25,21 @@ import {
 } from '../../../wire/amqp/methods.ts'
 import { fail, named, refuse } from '../errors.ts'
 import { limits } from '../limits.ts'
+import { queueDefinitionOf } from '../mapping.ts'
 import { randomToken, replyPrefix, replyQueue, shortStringBytes } from '../names.ts'
 import { checkConsumeArguments } from '../queue-arguments.ts'
 import {
   type Channel,
   Consumer,
   exchangeOf,
-  isQuorum,
   propertiesOf,
   Refused,
   routingKeyOf,
   settlements,
+  typeOf,
 } from '../session.ts'
+import { streamFilterOf, streamFromOf } from '../stream-arguments.ts'
+import { checkStreamConsume, StreamConsumer } from '../stream-consumer.ts'
 import { queueNamed } from './queue.ts'
 
 /** Without `global` for the consumers to come, with it for the channel at once. */
@@ -70,29 +74,53 @@ export function consume(channel: Channel, request: BasicConsume): void {
     const queue = queueNamed(channel, request.queue)
     channel.host.grants.check('read', 'queue', queue)
     const info = broker.queueFor(channel.host, vhost, queue, { touch: true })
-    const quorum = isQuorum(info)
-    if (quorum && channel.prefetchGlobal > 0) {
+    const type = typeOf(info)
+    const quorum = type === 'quorum'
+    if (type !== 'classic' && channel.prefetchGlobal > 0) {
       fail(540, `${named('queue', queue, vhost)} does not support global qos`)
     }
     if (request.exclusive && info.config.queue?.singleActive === true) {
       fail(403, `${named('queue', queue, vhost)} in exclusive use`)
     }
-    const priority = priorityOf(queue, vhost, quorum, request.arguments)
-    subscribe(channel, info.name, queue, {
-      tag,
-      noAck: request.noAck,
-      exclusive: request.exclusive,
-      priority,
-      prefetch: channel.prefetch,
-      quorum,
-    })
+    const priority = checkConsumeArguments(queue, vhost, type, request.arguments)
+    if (type === 'stream') {
+      readStream(channel, info, queue, { ...request, consumerTag: tag })
+    } else
+      subscribe(channel, info.name, queue, {
+        tag,
+        noAck: request.noAck,
+        exclusive: request.exclusive,
+        priority,
+        prefetch: channel.prefetch,
+        quorum,
+      })
   }
   if (!request.noWait) channel.send(BasicConsumeOk, { consumerTag: tag })
 }
 
-function priorityOf(queue: string, vhost: string, quorum: boolean, table: FieldTable): number {
-  return checkConsumeArguments(queue, vhost, quorum ? 'quorum' : 'classic', table)
+/** Engine: watch and read; the first delivery comes in a later turn. */
+function readStream(channel: Channel, info: LogInfo, queue: string, request: BasicConsume): void {
+  const { host, prefetch } = channel
+  const { vhost, broker } = host
+  const what = named('queue', queue, vhost)
+  const { exclusive, arguments: table } = request
+  checkStreamConsume(what, request, { prefetch })
+  const first = broker.streamReaders.first(info.name)
+  if (first !== undefined && (exclusive || first.exclusive)) refuse('exclusive', what)
+  const single = fieldOf(queueDefinitionOf(info.config, vhost).arguments, singleActive)
+  const reader = new StreamConsumer(channel, info.name, {
+    tag: request.consumerTag,
+    prefetch,
+    exclusive,
+    from: streamFromOf(queue, vhost, table),
+    filter: streamFilterOf(table),
+    singleActive: single?.type === 't' && single.value,
+  })
+  channel.consumers.set(reader.tag, reader)
+  reader.begin(info)
 }
+
+const singleActive = 'x-single-active-consumer'
 
 function subscribe(
   channel: Channel,
@@ -143,8 +171,10 @@ export function get(channel: Channel, request: BasicGet): void {
   const queue = queueNamed(channel, request.queue)
   host.grants.check('read', 'queue', queue)
   const info = broker.queueFor(host, vhost, queue, { touch: true })
-  const quorum = isQuorum(info)
+  const type = typeOf(info)
+  const quorum = type === 'quorum'
   const what = named('queue', queue, vhost)
+  if (type === 'stream') fail(540, `basic.get not supported by stream queues ${what}`)
   if (quorum && info.config.queue?.singleActive === true) {
     const how = 'basic.get operations are not supported by <<"quorum">> queues with'
     fail(405, `cannot obtain access to locked ${what}. ${how} single active consumer`)

@@ -1,9 +1,9 @@
 /**
  * queue.*: declare, bind, unbind, purge, delete. A queue is the engine's log with `queue` set.
  *
- * Supports: classic and quorum, all arguments that the engine can serve, exclusive, auto-delete,
- * names of ours (`amq.gen-…`), passive.
- * Refuses: stream queues (540), redefinition (406), other connections' exclusive queues (405).
+ * Supports: classic, quorum and stream, all arguments that the engine can serve, exclusive,
+ * auto-delete, names of ours (`amq.gen-…`), passive.
+ * Refuses: redefinition (406), other connections' exclusive queues (405).
  */
 
 import { encodeUtf8 } from '../../../base/bytes.ts'
@@ -29,7 +29,7 @@ import {
   checkQueueEquivalence,
   checkQuorumProperties,
 } from '../queue-arguments.ts'
-import { type Channel, isQuorum } from '../session.ts'
+import { type Channel, typeOf } from '../session.ts'
 import { changeBinding } from './exchange.ts'
 
 /** Engine: createLog, or a comparison with the one that is there. */
@@ -69,8 +69,7 @@ function create(channel: Channel, name: string, request: QueueDeclare): void {
   const what = named('queue', name, vhost)
   checkQueueArguments(name, vhost, request.arguments)
   const type = queueTypeOf(request.arguments)
-  if (type === 'stream') fail(540, `queue type 'stream' is not supported for ${what}`)
-  if (type === 'quorum') checkQuorumProperties(name, vhost, request)
+  if (type !== 'classic') checkQuorumProperties(name, vhost, request)
   else if (!request.durable && !request.exclusive && !broker.profile.transientQueues) {
     fail(541, 'Feature `transient_nonexcl_queues` is deprecated.')
   }
@@ -111,8 +110,12 @@ function declared(
 ): void {
   channel.lastQueue = queue
   if (noWait) return
-  const messageCount = info?.ready ?? 0
-  const consumerCount = info?.subscribers ?? 0
+  let messageCount = info?.ready ?? 0
+  let consumerCount = info?.subscribers ?? 0
+  if (info !== undefined && typeOf(info) === 'stream') {
+    messageCount = info.count
+    consumerCount = channel.host.broker.streamReaders.count(info.name)
+  }
   channel.send(QueueDeclareOk, { queue, messageCount, consumerCount })
 }
 
@@ -161,6 +164,10 @@ export function purge(channel: Channel, request: QueuePurge): void {
   const name = queueNamed(channel, request.queue)
   channel.host.grants.check('read', 'queue', name)
   const info = broker.queueFor(channel.host, vhost, name)
+  if (typeOf(info) === 'stream') {
+    const what = named('queue', name, vhost)
+    fail(540, `queue.purge not supported by stream queues ${what}`)
+  }
   const outcome = broker.engine.trim(info.name, { ready: true })
   if (!outcome.ok) refuse(outcome.error, named('queue', name, vhost), outcome.detail)
   if (!request.noWait) channel.send(QueuePurgeOk, { messageCount: outcome.value.count })
@@ -176,7 +183,7 @@ export function remove(channel: Channel, request: QueueDelete): void {
   let messageCount = 0
   if (info !== undefined) {
     broker.checkOwner(channel.host, vhost, name, info)
-    if (isQuorum(info)) refuseConditions(what, request)
+    if (typeOf(info) === 'quorum') refuseConditions(what, request)
     const outcome = broker.engine.dropLog(info.name, {
       used: request.ifUnused,
       filled: request.ifEmpty,
