@@ -21,6 +21,7 @@ import type { Log } from './log.ts'
 import type { Settings } from './options.ts'
 import { printValue } from './options.ts'
 import { isLoopback, type Plan } from './plan.ts'
+import type { RunningSqs } from './sqs.ts'
 import { readVersion } from './version.ts'
 
 export interface Broker {
@@ -30,6 +31,7 @@ export interface Broker {
   /** From then on /readyz says no. */
   stopping: boolean
   readonly admin: AdminServer | undefined
+  readonly sqs: RunningSqs | undefined
   /** Lets go of the data folder; after the engine is closed. */
   release(): void
 }
@@ -118,6 +120,7 @@ async function bindPorts(parts: Parts, connections: Connections): Promise<Broker
     })
     endpoints.push(endpoint('amqp', plan.tls === undefined ? 'amqp' : 'amqps', plan.host, port))
   }
+  const sqs = await bindSqs(parts, endpoints)
   let admin: AdminServer | undefined
   const broker = { engine, connections, endpoints, stopping: false, release }
   if (plan.httpPort !== undefined) {
@@ -125,20 +128,36 @@ async function bindPorts(parts: Parts, connections: Connections): Promise<Broker
     const address = { host: plan.host, port: plan.httpPort, tls: plan.tls }
     const adminPorts = makeAdminPorts({ plan, storage, random, broker })
     const served = await serveAdmin(adminPorts, address).catch(error => {
+      sqs?.destroy()
       throw explainPort(error, 'http', address)
     })
     admin = served
     const scheme = plan.tls === undefined ? 'http' : 'https'
     endpoints.push(endpoint('http', scheme, plan.host, served.port))
   }
-  return Object.assign(broker, { admin })
+  return Object.assign(broker, { admin, sqs })
+}
+
+async function bindSqs(
+  { plan, engine, random, log }: Parts,
+  endpoints: Endpoint[],
+): Promise<RunningSqs | undefined> {
+  if (plan.sqsPort === undefined) return undefined
+  const { serveSqs } = await import('./sqs.ts')
+  const address = { host: plan.host, port: plan.sqsPort }
+  const sqs = await serveSqs(address, { plan, engine, random, log }).catch(error => {
+    throw explainPort(error, 'sqs', address)
+  })
+  const scheme = plan.tls === undefined ? 'http' : 'https'
+  endpoints.push(endpoint('sqs', scheme, plan.host, sqs.port))
+  return sqs
 }
 
 function makeAdminPorts(parts: {
   readonly plan: Plan
   readonly storage: Storage
   readonly random: Random
-  readonly broker: Omit<Broker, 'admin'>
+  readonly broker: Omit<Broker, 'admin' | 'sqs'>
 }): AdminPorts {
   const { plan, storage, random, broker } = parts
   const { engine, connections, endpoints } = broker

@@ -3,6 +3,7 @@
 import { readFileSync } from 'node:fs'
 import type { Durability } from '../engine/engine.ts'
 import { type ProfileName, profiles } from '../servers/amqp/profiles.ts'
+import type { SqsKey } from '../servers/sqs/server.ts'
 import { CommandFailure, exitCodes, usageFailure } from './failure.ts'
 import type { PortSetting, Settings } from './options.ts'
 import { readUsersFile, type Users } from './users.ts'
@@ -14,6 +15,8 @@ export interface Plan {
   readonly host: string
   readonly amqpPort: number | undefined
   readonly httpPort: number | undefined
+  readonly sqsPort: number | undefined
+  readonly sqs: { readonly keys: readonly SqsKey[] | undefined; readonly coolDownMs: number }
   readonly profile: ProfileName
   readonly users: Users | undefined
   readonly insecure: boolean
@@ -35,8 +38,12 @@ export function makePlan(settings: Settings): Plan {
   }
   const amqpPort = shiftPort(settings.amqp, settings.portOffset)
   const httpPort = shiftPort(settings.http, settings.portOffset)
-  if (amqpPort === undefined && httpPort === undefined) {
-    throw usageFailure('with --amqp=off and --http=off there is nothing to serve.')
+  const keys = parseSqsKeys(settings.sqsKeys)
+  // Users have no keys to sign with: on an address that others reach, SQS needs keys of its own.
+  const sqsIsSafe = isLoopback(settings.host) || settings.insecure || keys !== undefined
+  const sqsPort = sqsIsSafe ? shiftPort(settings.sqs, settings.portOffset) : undefined
+  if (amqpPort === undefined && httpPort === undefined && sqsPort === undefined) {
+    throw usageFailure('with --amqp=off, --sqs=off and --http=off there is nothing to serve.')
   }
   return {
     data: settings.memory ? undefined : settings.data,
@@ -44,11 +51,21 @@ export function makePlan(settings: Settings): Plan {
     host: settings.host,
     amqpPort,
     httpPort,
+    sqsPort,
+    sqs: { keys, coolDownMs: settings.sqsCoolDown },
     profile: settings.profile as ProfileName,
     users,
     insecure: settings.insecure,
     tls: readTls(settings),
   }
+}
+
+function parseSqsKeys(text: string | undefined): readonly SqsKey[] | undefined {
+  return text?.split(',').map(pair => {
+    const colon = pair.indexOf(':')
+    if (colon < 1) throw usageFailure('--sqs-keys expects ID:SECRET, several with commas.')
+    return { accessKey: pair.slice(0, colon), secretKey: pair.slice(colon + 1) }
+  })
 }
 
 export function shiftPort(port: PortSetting, offset: number): number | undefined {

@@ -26,6 +26,7 @@ export async function stopBroker(
   const { engine, connections } = broker
   broker.stopping = true
   connections.refuse()
+  broker.sqs?.stop()
   connections.quiet()
   const held = leasedRecords(broker)
   if (held > 0 && connections.size > 0) {
@@ -35,6 +36,7 @@ export async function stopBroker(
   }
   await until(clock, times.goodbyeMs, () => engine.released >= engine.gate)
   await sayGoodbye(broker, clock, 'stopping', times.goodbyeMs)
+  broker.sqs?.destroy()
   await closeAdmin(broker, clock)
   await new Promise<void>(resolve => engine.close(resolve))
   broker.release()
