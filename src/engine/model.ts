@@ -44,7 +44,8 @@ export interface RecordInput {
 }
 
 /** Envelope formats. 0 is the engine's own: the envelope is empty. */
-export const formats = { none: 0, amqpProperties: 1, sqsAttributes: 2, redisFields: 3 } as const
+// biome-ignore format: one line, the only one of the engine that may name protocols
+export const formats = { none: 0, amqpProperties: 1, sqsAttributes: 2, redisFields: 3, kafkaBatch: 4 } as const
 
 /** One step in the afterlife of a record: where it died, why, how often. Newest first. */
 export interface Death {
@@ -104,7 +105,7 @@ export interface DeadLetter {
    * deduplication id was seen there.
    */
   readonly reasons?: readonly DeathReason[] | undefined
-  /** What the record keeps there: its time, so that its age counts on, and how often it was tried. */
+  /** What the record keeps there: its time, so that its age goes on, and how often it was tried. */
   readonly keeps?: readonly ('time' | 'attempts')[] | undefined
 }
 
@@ -123,7 +124,7 @@ export interface QueueConfig {
   readonly attemptsMax: number | undefined
   /**
    * `group`: one leased group at a time, each in order. `group-prefix`: a record waits only for
-   * the earlier ones of its group, so one that is returned may go again while later ones are leased.
+   * the earlier ones of its group: one that is returned may go again while later ones are leased.
    */
   readonly ordering: 'none' | 'group' | 'group-prefix'
   /** Only the first subscriber is served; the next one when it leaves. */

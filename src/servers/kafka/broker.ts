@@ -1,0 +1,135 @@
+/** What all connections of one Kafka server share: the options, and the parts that remember. */
+
+import type { EngineDoor } from '../../engine/engine.ts'
+import type { Clock, Random } from '../../engine/ports.ts'
+import { codes } from '../../wire/kafka/error-codes.ts'
+import { ClassicGroup } from './classic-group.ts'
+import { Deadlines } from './deadlines.ts'
+import { KafkaError } from './errors.ts'
+import { limits } from './limits.ts'
+import type { Configs } from './mapping.ts'
+import { Memory } from './memory.ts'
+import { Offsets } from './offsets.ts'
+import { Producers } from './producers.ts'
+import { type Topic, Topics } from './topics.ts'
+import { Transactions } from './transactions.ts'
+
+export interface Peer {
+  readonly address: string
+  readonly port: number
+  readonly tls: boolean
+}
+
+export type Authenticate = (user: string, password: string, peer: Peer) => boolean
+
+export interface KafkaServerOptions {
+  readonly engine: EngineDoor
+  readonly clock: Clock
+  readonly random: Random
+  /** Undefined: everybody may come in, and nobody is asked. */
+  readonly authenticate?: Authenticate | undefined
+  /** What Metadata names. Default: `localhost` on a loopback connection, else the local address. */
+  readonly advertised?: { readonly host: string; readonly port?: number } | undefined
+  /** Topics that are made by being mentioned, and those that name no number. Default: 1. */
+  readonly partitions?: number | undefined
+  readonly autoCreate?: boolean | undefined
+  /** How long the first member of a group waits for others, in ms. Default: 0; Kafka's is 3000. */
+  readonly initialRebalanceDelayMs?: number | undefined
+}
+
+export interface Member {
+  failed(): void
+}
+
+export const nodeId = 0
+
+export class Broker {
+  readonly options: KafkaServerOptions
+  readonly engine: EngineDoor
+  readonly clock: Clock
+  readonly deadlines: Deadlines
+  readonly topics: Topics
+  readonly producers: Producers
+  readonly offsets: Offsets
+  readonly transactions: Transactions
+  readonly groups = new Map<string, ClassicGroup>()
+  readonly members = new Set<Member>()
+  readonly partitions: number
+  readonly clusterId: string
+
+  constructor(options: KafkaServerOptions) {
+    const { engine, clock, random } = options
+    this.options = options
+    this.engine = engine
+    this.clock = clock
+    this.partitions = options.partitions ?? 1
+    this.deadlines = new Deadlines(clock)
+    this.topics = new Topics(engine, random)
+    this.producers = new Producers(engine)
+    this.offsets = new Offsets(engine)
+    const { deadlines, producers, offsets } = this
+    this.transactions = new Transactions({ engine, clock, deadlines, producers, offsets })
+    this.clusterId = this.#clusterId()
+    engine.onFailure(() => {
+      this.deadlines.stop()
+      for (const member of [...this.members]) member.failed()
+    })
+  }
+
+  #clusterId(): string {
+    const memory = new Memory<string>(this.engine, 'cluster')
+    const known = memory.get('id')
+    if (known !== undefined) return known
+    const id = this.#randomText(22)
+    memory.put(['id', id])
+    return id
+  }
+
+  #randomText(length: number): string {
+    const letters = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_'
+    const { random } = this.options
+    return Array.from({ length }, () => letters[random.uint32() % 64]).join('')
+  }
+
+  /** A member's id: like Kafka's, the client's name and something that nobody can guess. */
+  newMemberId(prefix: string): string {
+    const hex = Array.from({ length: 4 }, () =>
+      this.options.random.uint32().toString(16).padStart(8, '0'),
+    ).join('')
+    const uuid = hex.replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, '$1-$2-$3-$4-$5')
+    return `${prefix === '' ? 'consumer' : prefix}-${uuid}`
+  }
+
+  group(id: string): ClassicGroup {
+    const known = this.groups.get(id)
+    if (known !== undefined) return known
+    if (this.groups.size >= limits.groupsMax) throw new KafkaError(codes.INVALID_GROUP_ID)
+    const group = new ClassicGroup(id, {
+      deadlines: this.deadlines,
+      newId: prefix => this.newMemberId(prefix),
+      initialDelayMs: this.options.initialRebalanceDelayMs ?? 0,
+    })
+    this.groups.set(id, group)
+    return group
+  }
+
+  createTopic(name: string, partitions: number, configs: Configs): Topic {
+    return this.topics.create(name, partitions === -1 ? this.partitions : partitions, configs)
+  }
+
+  removeTopic(topic: Topic): void {
+    this.engine.batch(() => {
+      this.topics.remove(topic)
+      this.offsets.removeTopic(topic.name)
+      for (const log of topic.logs) {
+        this.producers.forget(log)
+        this.transactions.forget(log)
+      }
+    })
+  }
+
+  /** The end of what a consumer that reads committed records may see. */
+  stableEnd(log: string, next: number): number {
+    return Math.min(next, this.transactions.firstOpen(log))
+  }
+}

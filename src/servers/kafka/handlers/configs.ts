@@ -1,0 +1,183 @@
+/** DescribeConfigs, AlterConfigs, IncrementalAlterConfigs. Engine: alter, put. */
+
+import { codes } from '../../../wire/kafka/error-codes.ts'
+import type { RequestOf, ResponseOf } from '../../../wire/kafka/message.ts'
+import type * as wire from '../../../wire/kafka/messages/topics.ts'
+import { type Broker, nodeId } from '../broker.ts'
+import type { Call } from '../call.ts'
+import {
+  checkSetting,
+  configSources,
+  configTypes,
+  resourceTypes,
+  type Setting,
+  topicSettings,
+} from '../configs.ts'
+import { KafkaError } from '../errors.ts'
+import type { Configs } from '../mapping.ts'
+import type { Topic } from '../topics.ts'
+
+type Described = ResponseOf<typeof wire.DescribeConfigs>['results'][number]
+
+export function describeConfigs(
+  { broker }: Call,
+  request: RequestOf<typeof wire.DescribeConfigs>,
+): ResponseOf<typeof wire.DescribeConfigs> {
+  return {
+    results: request.resources.map(({ resourceType, resourceName, configurationKeys }) => {
+      const resource = { resourceType, resourceName }
+      try {
+        const { settings, own } = settingsOf(broker, resourceType, resourceName)
+        const names = Object.keys(settings).filter(
+          name => configurationKeys?.includes(name) ?? true,
+        )
+        const configs = names.map(name => row(name, settings[name]!, own, request.includeSynonyms))
+        return { ...resource, errorCode: 0, configs }
+      } catch (error) {
+        if (!(error instanceof KafkaError)) throw error
+        const errorMessage = error.message || null
+        return { ...resource, errorCode: error.code, errorMessage, configs: [] }
+      }
+    }),
+  }
+}
+
+function settingsOf(
+  broker: Broker,
+  type: number,
+  name: string,
+): { settings: { readonly [name: string]: Setting }; own: Configs } {
+  if (type === resourceTypes.topic)
+    return { settings: topicSettings, own: topicOf(broker, name).configs }
+  if (type === resourceTypes.group) return { settings: {}, own: {} }
+  if (type === resourceTypes.broker && (name === '' || name === String(nodeId))) {
+    return { settings: brokerSettings(broker), own: {} }
+  }
+  throw new KafkaError(codes.INVALID_REQUEST, `There is no such resource: ${name}`)
+}
+
+function topicOf(broker: Broker, name: string): Topic {
+  const topic = broker.topics.find(name)
+  if (topic === undefined) throw new KafkaError(codes.UNKNOWN_TOPIC_OR_PARTITION)
+  return topic
+}
+
+function brokerSettings(broker: Broker): { readonly [name: string]: Setting } {
+  const { autoCreate = true, initialRebalanceDelayMs = 0 } = broker.options
+  return {
+    'auto.create.topics.enable': { type: 'boolean', fallback: String(autoCreate) },
+    'broker.id': { type: 'int', fallback: String(nodeId) },
+    'default.replication.factor': { type: 'int', fallback: '1' },
+    'group.initial.rebalance.delay.ms': {
+      type: 'int',
+      fallback: String(initialRebalanceDelayMs),
+    },
+    'log.cleanup.policy': { type: 'list', fallback: 'delete' },
+    'log.retention.ms': { type: 'long', fallback: '604800000' },
+    'message.max.bytes': { type: 'int', fallback: '1048588' },
+    'min.insync.replicas': { type: 'int', fallback: '1' },
+    'num.partitions': { type: 'int', fallback: String(broker.partitions) },
+  }
+}
+
+function row(
+  name: string,
+  { type, fallback }: Setting,
+  own: Configs,
+  withSynonyms: boolean,
+): Described['configs'][number] {
+  const isOwn = Object.hasOwn(own, name)
+  const value = isOwn ? own[name]! : fallback
+  const fromDefault = { name, value: fallback, source: configSources.default }
+  const fromTopic = { name, value, source: configSources.topic }
+  return {
+    name,
+    value,
+    readOnly: false,
+    isDefault: !isOwn,
+    configSource: isOwn ? configSources.topic : configSources.default,
+    isSensitive: false,
+    synonyms: withSynonyms ? (isOwn ? [fromTopic, fromDefault] : [fromDefault]) : [],
+    configType: configTypes[type],
+  }
+}
+
+interface Change {
+  readonly name: string
+  readonly value: string | null
+  readonly operation: 'set' | 'delete' | 'append' | 'subtract'
+}
+
+export function alterConfigs(
+  { broker }: Call,
+  request: RequestOf<typeof wire.AlterConfigs>,
+): ResponseOf<typeof wire.AlterConfigs> {
+  const { validateOnly } = request
+  return {
+    responses: request.resources.map(({ configs, ...resource }) => {
+      const changes = configs.map(each => ({ ...each, operation: 'set' as const }))
+      return alter(broker, resource, { changes, afresh: true, validateOnly })
+    }),
+  }
+}
+
+const operations = ['set', 'delete', 'append', 'subtract'] as const
+
+export function incrementalAlterConfigs(
+  { broker }: Call,
+  request: RequestOf<typeof wire.IncrementalAlterConfigs>,
+): ResponseOf<typeof wire.IncrementalAlterConfigs> {
+  const { validateOnly } = request
+  return {
+    responses: request.resources.map(({ configs, ...resource }) => {
+      const changes = configs.map(({ configOperation, ...each }) => ({
+        ...each,
+        operation: operations[configOperation] ?? 'set',
+      }))
+      return alter(broker, resource, { changes, afresh: false, validateOnly })
+    }),
+  }
+}
+
+function alter(
+  broker: Broker,
+  resource: { readonly resourceType: number; readonly resourceName: string },
+  how: { changes: readonly Change[]; afresh: boolean; validateOnly: boolean },
+) {
+  const { resourceType, resourceName } = resource
+  const answer = { resourceType, resourceName }
+  try {
+    if (resourceType !== resourceTypes.topic) {
+      settingsOf(broker, resourceType, resourceName)
+      return { ...answer, errorCode: 0 }
+    }
+    const topic = topicOf(broker, resourceName)
+    const configs = changed(how.afresh ? {} : topic.configs, how.changes)
+    if (!how.validateOnly) broker.topics.configure(topic, configs)
+    return { ...answer, errorCode: 0 }
+  } catch (error) {
+    if (!(error instanceof KafkaError)) throw error
+    return { ...answer, errorCode: error.code, errorMessage: error.message || null }
+  }
+}
+
+function changed(before: Configs, changes: readonly Change[]): Configs {
+  const configs = { ...before }
+  for (const { name, value, operation } of changes) {
+    if (operation === 'delete') {
+      delete configs[name]
+      continue
+    }
+    const now = (configs[name] ?? topicSettings[name]?.fallback ?? '').split(',')
+    const given = (value ?? '').split(',')
+    const next =
+      operation === 'append'
+        ? [...now, ...given.filter(each => !now.includes(each))].join(',')
+        : operation === 'subtract'
+          ? now.filter(each => !given.includes(each)).join(',')
+          : value
+    checkSetting(name, next)
+    configs[name] = next!
+  }
+  return configs
+}

@@ -1,0 +1,153 @@
+/** ListOffsets, DeleteRecords, OffsetForLeaderEpoch: places in a log. */
+
+import { codes } from '../../../wire/kafka/error-codes.ts'
+import type { RequestOf, ResponseOf } from '../../../wire/kafka/message.ts'
+import type * as wire from '../../../wire/kafka/messages/data.ts'
+import { decodeRecords } from '../../../wire/kafka/record-batch.ts'
+import type { Broker } from '../broker.ts'
+import type { Call } from '../call.ts'
+import { batchOf } from '../mapping.ts'
+
+const latest = -1
+const earliest = -2
+const maxTimestamp = -3
+
+type Listed = ResponseOf<typeof wire.ListOffsets>['topics'][number]['partitions'][number]
+
+export function listOffsets(
+  call: Call,
+  request: RequestOf<typeof wire.ListOffsets>,
+): ResponseOf<typeof wire.ListOffsets> {
+  return {
+    topics: request.topics.map(({ name, partitions }) => {
+      const topic = call.broker.topics.find(name)
+      return {
+        name,
+        partitions: partitions.map(({ partitionIndex, timestamp }): Listed => {
+          const log = topic?.logs[partitionIndex]
+          const found = log === undefined ? undefined : find(call, request, log, timestamp)
+          if (found === undefined) {
+            return { partitionIndex, errorCode: codes.UNKNOWN_TOPIC_OR_PARTITION }
+          }
+          const oldStyleOffsets = found.offset < 0 ? [] : [found.offset]
+          return { partitionIndex, errorCode: 0, oldStyleOffsets, ...found, leaderEpoch: 0 }
+        }),
+      }
+    }),
+  }
+}
+
+interface Found {
+  readonly timestamp: number
+  readonly offset: number
+}
+
+function find(
+  { broker }: Call,
+  request: RequestOf<typeof wire.ListOffsets>,
+  log: string,
+  time: number,
+): Found | undefined {
+  const info = broker.engine.log(log)
+  if (info === undefined) return undefined
+  const end = request.isolationLevel === 1 ? broker.stableEnd(log, info.next) : info.next
+  switch (time) {
+    case latest:
+      return { timestamp: -1, offset: end }
+    case earliest:
+    case -4:
+      return { timestamp: -1, offset: info.first }
+    case -5:
+      return { timestamp: -1, offset: -1 }
+    case maxTimestamp:
+      return newest(broker, log, info.first, end)
+    default:
+      return firstAt(broker, log, time, end)
+  }
+}
+
+/** Looks at every batch: nobody asks often. */
+function newest(broker: Broker, log: string, from: number, end: number): Found {
+  let found: Found = { timestamp: -1, offset: -1 }
+  let position = from
+  while (position < end) {
+    const bounds = { countMax: 256, bytesMax: 1024 * 1024 }
+    const outcome = broker.engine.read(log, { position }, bounds)
+    if (!outcome.ok || outcome.value.length === 0) return found
+    for (const record of outcome.value) {
+      position = record.position + record.span
+      if (record.time <= found.timestamp) continue
+      found = { timestamp: record.time, offset: position - 1 }
+    }
+  }
+  return found
+}
+
+function firstAt(broker: Broker, log: string, time: number, end: number): Found {
+  const outcome = broker.engine.read(log, { time }, { countMax: 1, bytesMax: 1 })
+  const record = outcome.ok ? outcome.value[0] : undefined
+  if (record === undefined || record.position >= end) return { timestamp: -1, offset: -1 }
+  const batch = batchOf(record)
+  const isPlain = (batch[22]! & 7) === 0
+  if (!isPlain || record.span === 1) return { timestamp: record.time, offset: record.position }
+  const records = decodeRecords(batch)
+  const index = records.findIndex(({ timestamp }) => timestamp >= time)
+  if (index < 0) return { timestamp: record.time, offset: record.position }
+  return { timestamp: records[index]!.timestamp, offset: record.position + index }
+}
+
+export function deleteRecords(
+  call: Call,
+  request: RequestOf<typeof wire.DeleteRecords>,
+): ResponseOf<typeof wire.DeleteRecords> {
+  const { engine, topics } = call.broker
+  return {
+    topics: request.topics.map(({ name, partitions }) => ({
+      name,
+      partitions: partitions.map(({ partitionIndex, offset }) => {
+        const log = topics.find(name)?.logs[partitionIndex]
+        const info = log === undefined ? undefined : engine.log(log)
+        const failed = { partitionIndex, lowWatermark: -1 }
+        if (info === undefined) return { ...failed, errorCode: codes.UNKNOWN_TOPIC_OR_PARTITION }
+        const before = offset === -1 ? info.next : offset
+        if (before < info.first || before > info.next) {
+          return { ...failed, errorCode: codes.OFFSET_OUT_OF_RANGE }
+        }
+        engine.trim(info.name, { before: firstKept(call.broker, info.name, before, info.next) })
+        const lowWatermark = engine.log(info.name)?.first ?? before
+        return { partitionIndex, lowWatermark, errorCode: 0 }
+      }),
+    })),
+  }
+}
+
+/** A batch that reaches over the place stays whole: the engine cuts records, and a batch is one. */
+function firstKept(broker: Broker, log: string, before: number, next: number): number {
+  if (before >= next) return next
+  const outcome = broker.engine.read(log, { position: before }, { countMax: 1, bytesMax: 1 })
+  return outcome.ok ? (outcome.value[0]?.position ?? next) : before
+}
+
+export function offsetForLeaderEpoch(
+  call: Call,
+  request: RequestOf<typeof wire.OffsetForLeaderEpoch>,
+): ResponseOf<typeof wire.OffsetForLeaderEpoch> {
+  const { engine, topics } = call.broker
+  return {
+    topics: request.topics.map(({ topic, partitions }) => ({
+      topic,
+      partitions: partitions.map(({ partition, leaderEpoch }) => {
+        const log = topics.find(topic)?.logs[partition]
+        const info = log === undefined ? undefined : engine.log(log)
+        if (info === undefined) return { partition, errorCode: codes.UNKNOWN_TOPIC_OR_PARTITION }
+        const isKnown = leaderEpoch >= 0 && leaderEpoch <= 0
+        return {
+          partition,
+          errorCode: 0,
+          leaderEpoch: isKnown ? 0 : -1,
+          endOffset: isKnown ? info.next : -1,
+        }
+      }),
+    })),
+  }
+}

@@ -1,0 +1,122 @@
+/**
+ * Produce: one batch for each partition, appended as it came.
+ * Supports: acks 0, 1 and all (the same here: synced before the answer), idempotence, transactions,
+ * every compression, both timestamp types.   Refuses: formats before batches (magic 0 and 1).
+ * Engine: append; with the producer's sequence, and its place in a transaction, as one batch.
+ */
+
+import { noBytes } from '../../../base/bytes.ts'
+import { formats } from '../../../engine/model.ts'
+import { codes } from '../../../wire/kafka/error-codes.ts'
+import type { RequestOf } from '../../../wire/kafka/message.ts'
+import type { Produce } from '../../../wire/kafka/messages/data.ts'
+import { type BatchFault, BatchView } from '../../../wire/kafka/record-batch.ts'
+import type { Broker } from '../broker.ts'
+import { type Call, silent } from '../call.ts'
+import { errors } from '../errors.ts'
+import type { Topic } from '../topics.ts'
+
+type Request = RequestOf<typeof Produce>
+
+interface Stored {
+  readonly errorCode: number
+  readonly baseOffset: number
+  readonly logAppendTimeMs: number
+  readonly logStartOffset: number
+  readonly errorMessage: string | null
+}
+
+const faults: { readonly [Fault in BatchFault]: number } = {
+  corrupt: codes.CORRUPT_MESSAGE,
+  format: codes.UNSUPPORTED_FOR_MESSAGE_FORMAT,
+  invalid: codes.INVALID_RECORD,
+  compression: codes.UNSUPPORTED_COMPRESSION_TYPE,
+}
+
+const batch = new BatchView()
+const zstd = 4
+
+export function produce(call: Call, request: Request): object | typeof silent {
+  const { acks } = request
+  const isWrong = acks !== 0 && acks !== 1 && acks !== -1
+  const responses = request.topicData.map(({ name, topicId, partitionData }) => {
+    const { topics } = call.broker
+    const topic = call.version >= 13 ? topics.byId(topicId) : topics.find(name)
+    return {
+      name,
+      topicId,
+      partitionResponses: partitionData.map(({ index, records }) => ({
+        index,
+        ...(isWrong ? refusal(codes.INVALID_REQUIRED_ACKS) : store(call, topic, index, records)),
+      })),
+    }
+  })
+  return acks === 0 ? silent : { responses }
+}
+
+function store(
+  call: Call,
+  topic: Topic | undefined,
+  partition: number,
+  records: Uint8Array | null,
+): Stored {
+  const log = topic?.logs[partition]
+  if (topic === undefined || log === undefined) {
+    const isById = call.version >= 13 && topic === undefined
+    return refusal(isById ? codes.UNKNOWN_TOPIC_ID : codes.UNKNOWN_TOPIC_OR_PARTITION)
+  }
+  if (records === null || records.length === 0) return refusal(codes.INVALID_RECORD)
+  const fault = batch.over(records).fault()
+  if (fault !== undefined) return refusal(faults[fault])
+  if (records.length > Number(topic.configs['max.message.bytes'] ?? 1_048_588)) {
+    return refusal(codes.MESSAGE_TOO_LARGE)
+  }
+  if ((batch.attributes & 7) === zstd && call.version < 7) {
+    return refusal(codes.UNSUPPORTED_COMPRESSION_TYPE)
+  }
+  return append(call.broker, topic, log)
+}
+
+/** Appends the batch that is in view. */
+function append(broker: Broker, topic: Topic, log: string): Stored {
+  const { engine, producers, transactions } = broker
+  const isSequenced = batch.producerId >= 0 && batch.baseSequence >= 0
+  const info = engine.log(log)
+  if (info === undefined) return refusal(codes.UNKNOWN_TOPIC_OR_PARTITION)
+  if (batch.isTransactional) {
+    const code = transactions.judge(log, batch.producerId, batch.producerEpoch)
+    if (code !== 0) return refusal(code)
+  }
+  if (isSequenced) {
+    const verdict = producers.judge(log, batch)
+    if (verdict.kind === 'refused') return refusal(verdict.code)
+    if (verdict.kind === 'duplicate') return stored(verdict.offset, info.first, -1)
+  }
+  const isStamped = topic.configs['message.timestamp.type'] === 'LogAppendTime'
+  const now = isStamped ? broker.clock.now() : -1
+  batch.place(info.next, 0)
+  if (isStamped) batch.stamp(now)
+  const record = {
+    format: formats.kafkaBatch,
+    envelope: noBytes,
+    body: batch.bytes,
+    time: Math.max(0, batch.maxTimestamp),
+    span: batch.count,
+  }
+  return engine.batch(() => {
+    const outcome = engine.append(log, [record])
+    if (!outcome.ok) return refusal(errors[outcome.error], outcome.detail)
+    if (isSequenced) producers.note(log, batch, info.next)
+    if (batch.isTransactional) transactions.note(log, batch.producerId, info.next)
+    return stored(info.next, info.first, now)
+  })
+}
+
+function stored(baseOffset: number, logStartOffset: number, logAppendTimeMs: number): Stored {
+  return { errorCode: 0, baseOffset, logAppendTimeMs, logStartOffset, errorMessage: null }
+}
+
+function refusal(errorCode: number, message = ''): Stored {
+  const errorMessage = message === '' ? null : message
+  return { errorCode, baseOffset: -1, logAppendTimeMs: -1, logStartOffset: -1, errorMessage }
+}

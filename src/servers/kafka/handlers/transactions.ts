@@ -1,0 +1,184 @@
+/** InitProducerId, AddPartitionsToTxn, AddOffsetsToTxn, EndTxn; looking at producers and transactions. */
+
+import { codes } from '../../../wire/kafka/error-codes.ts'
+import type { RequestOf, ResponseOf } from '../../../wire/kafka/message.ts'
+import type * as wire from '../../../wire/kafka/messages/transactions.ts'
+import type { Broker } from '../broker.ts'
+import type { Call } from '../call.ts'
+import { KafkaError } from '../errors.ts'
+import { partitionOf } from '../mapping.ts'
+
+/** The code of what `act` refuses; 0: nothing. Clients before KIP-588 know only the older word. */
+function codeOf(act: () => void, knowsFenced = true): number {
+  try {
+    act()
+    return 0
+  } catch (error) {
+    if (!(error instanceof KafkaError)) throw error
+    const isFenced = error.code === codes.PRODUCER_FENCED
+    return isFenced && !knowsFenced ? codes.INVALID_PRODUCER_EPOCH : error.code
+  }
+}
+
+export function initProducerId(
+  { broker, version }: Call,
+  request: RequestOf<typeof wire.InitProducerId>,
+): ResponseOf<typeof wire.InitProducerId> {
+  const { transactionalId, transactionTimeoutMs, producerId, producerEpoch } = request
+  if (transactionalId === null) {
+    return { errorCode: 0, producerId: broker.producers.newId(), producerEpoch: 0 }
+  }
+  if (transactionalId === '') return { errorCode: codes.INVALID_REQUEST, producerEpoch: -1 }
+  const known = producerId < 0 ? undefined : { producerId, epoch: producerEpoch }
+  let begun = { producerId: -1, epoch: -1 }
+  const errorCode = codeOf(() => {
+    begun = broker.transactions.begin(transactionalId, transactionTimeoutMs, known)
+  }, version >= 4)
+  return { errorCode, producerId: begun.producerId, producerEpoch: begun.epoch }
+}
+
+interface Adding {
+  readonly transactionalId: string
+  readonly producerId: number
+  readonly producerEpoch: number
+  readonly topics: readonly { readonly name: string; readonly partitions: readonly number[] }[]
+}
+
+export function addPartitionsToTxn(
+  { broker, version }: Call,
+  request: RequestOf<typeof wire.AddPartitionsToTxn>,
+): ResponseOf<typeof wire.AddPartitionsToTxn> {
+  if (version < 4) {
+    const results = addPartitions(broker, {
+      transactionalId: request.v3AndBelowTransactionalId,
+      producerId: request.v3AndBelowProducerId,
+      producerEpoch: request.v3AndBelowProducerEpoch,
+      topics: request.v3AndBelowTopics,
+    })
+    return { resultsByTopicV3AndBelow: results }
+  }
+  return {
+    errorCode: 0,
+    resultsByTransaction: request.transactions.map(each => ({
+      transactionalId: each.transactionalId,
+      topicResults: addPartitions(broker, each),
+    })),
+  }
+}
+
+function addPartitions(broker: Broker, adding: Adding) {
+  const all = adding.topics.flatMap(({ name, partitions }) =>
+    partitions.map(partition => broker.topics.find(name)?.logs[partition]),
+  )
+  const logs = all.filter(log => log !== undefined)
+  const who = { producerId: adding.producerId, epoch: adding.producerEpoch }
+  const isWhole = logs.length === all.length
+  const code = isWhole
+    ? codeOf(() => broker.transactions.addPartitions(adding.transactionalId, who, logs))
+    : codes.UNKNOWN_TOPIC_OR_PARTITION
+  return adding.topics.map(({ name, partitions }) => ({
+    name,
+    resultsByPartition: partitions.map(partitionIndex => ({
+      partitionIndex,
+      partitionErrorCode: code,
+    })),
+  }))
+}
+
+export function addOffsetsToTxn(
+  { broker }: Call,
+  request: RequestOf<typeof wire.AddOffsetsToTxn>,
+): ResponseOf<typeof wire.AddOffsetsToTxn> {
+  const { transactionalId, producerId, producerEpoch: epoch, groupId } = request
+  const who = { producerId, epoch }
+  return {
+    errorCode: codeOf(() => broker.transactions.addGroup(transactionalId, who, groupId)),
+  }
+}
+
+export function endTxn(
+  { broker }: Call,
+  request: RequestOf<typeof wire.EndTxn>,
+): ResponseOf<typeof wire.EndTxn> {
+  const { transactionalId, producerId, producerEpoch: epoch, committed } = request
+  const who = { producerId, epoch }
+  const errorCode = codeOf(() => broker.transactions.end(transactionalId, who, committed))
+  return { errorCode, producerId, producerEpoch: epoch }
+}
+
+export function describeProducers(
+  { broker }: Call,
+  request: RequestOf<typeof wire.DescribeProducers>,
+): ResponseOf<typeof wire.DescribeProducers> {
+  return {
+    topics: request.topics.map(({ name, partitionIndexes }) => ({
+      name,
+      partitions: partitionIndexes.map(partitionIndex => {
+        const log = broker.topics.find(name)?.logs[partitionIndex]
+        const producers = log === undefined ? [] : broker.producers.of(log)
+        return {
+          partitionIndex,
+          errorCode: log === undefined ? codes.UNKNOWN_TOPIC_OR_PARTITION : 0,
+          activeProducers: producers.map(({ producerId, epoch, lastSequence }) => ({
+            producerId,
+            producerEpoch: epoch,
+            lastSequence,
+            coordinatorEpoch: 0,
+            currentTxnStartOffset: broker.transactions.openBy(log!, producerId),
+          })),
+        }
+      }),
+    })),
+  }
+}
+
+export function describeTransactions(
+  { broker }: Call,
+  request: RequestOf<typeof wire.DescribeTransactions>,
+): ResponseOf<typeof wire.DescribeTransactions> {
+  return {
+    transactionStates: request.transactionalIds.map(transactionalId => {
+      const found = broker.transactions.find(transactionalId)
+      const topics = new Map<string, number[]>()
+      for (const log of Object.keys(found?.partitions ?? {})) {
+        const place = partitionOf(log)
+        if (place === undefined) continue
+        topics.set(place.topic, [...(topics.get(place.topic) ?? []), place.partition])
+      }
+      return {
+        errorCode: found === undefined ? 105 : 0,
+        transactionalId,
+        transactionState: found?.state ?? '',
+        transactionTimeoutMs: found?.timeoutMs ?? 0,
+        transactionStartTimeMs: found?.startedAt ?? -1,
+        producerId: found?.producerId ?? -1,
+        producerEpoch: found?.epoch ?? -1,
+        topics: [...topics].map(([topic, partitions]) => ({ topic, partitions })),
+      }
+    }),
+  }
+}
+
+const states = ['Empty', 'Ongoing', 'CompleteCommit', 'CompleteAbort']
+
+export function listTransactions(
+  { broker }: Call,
+  request: RequestOf<typeof wire.ListTransactions>,
+): ResponseOf<typeof wire.ListTransactions> {
+  const { stateFilters, producerIdFilters } = request
+  return {
+    errorCode: 0,
+    unknownStateFilters: stateFilters.filter(state => !states.includes(state)),
+    transactionStates: broker.transactions
+      .list()
+      .filter(([, each]) => stateFilters.length === 0 || stateFilters.includes(each.state))
+      .filter(
+        ([, each]) => producerIdFilters.length === 0 || producerIdFilters.includes(each.producerId),
+      )
+      .map(([transactionalId, { producerId, state }]) => ({
+        transactionalId,
+        producerId,
+        transactionState: state,
+      })),
+  }
+}

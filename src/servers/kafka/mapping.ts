@@ -1,0 +1,63 @@
+/**
+ * Names, definitions and records: from Kafka's to the engine's, and back. Pure.
+ *
+ *     partition 0 of topic t     log `t`: so a topic of one partition has the same name everywhere
+ *     partition n of topic t     log `t/n`: a slash cannot be in a topic's name, so nothing clashes
+ *     record batch               one record with `span` = its count; position = base offset
+ */
+
+import { defaultLog, formats, type LogConfig, type StoredRecord } from '../../engine/model.ts'
+import { encodeBatch } from '../../wire/kafka/record-batch.ts'
+import { limits } from './limits.ts'
+
+export function logName(topic: string, partition: number): string {
+  return partition === 0 ? topic : `${topic}/${partition}`
+}
+
+export function partitionOf(log: string): { topic: string; partition: number } | undefined {
+  const slash = log.indexOf('/')
+  const topic = slash < 0 ? log : log.slice(0, slash)
+  const number = slash < 0 ? '0' : log.slice(slash + 1)
+  if (!isTopicName(topic) || !/^(0|[1-9]\d*)$/.test(number) || (slash >= 0 && number === '0')) {
+    return undefined
+  }
+  return { topic, partition: Number(number) }
+}
+
+export function isTopicName(name: string): boolean {
+  return (
+    /^[a-zA-Z0-9._-]+$/.test(name) &&
+    name.length <= limits.topicNameMax &&
+    name !== '.' &&
+    name !== '..'
+  )
+}
+
+export type Configs = { readonly [name: string]: string }
+
+/** What a topic's configuration means to its logs. */
+export function logConfigOf(configs: Configs): Pick<LogConfig, 'retention' | 'compact'> {
+  const policy = (configs['cleanup.policy'] ?? 'delete').split(',').map(each => each.trim())
+  const ageMs = positive(configs['retention.ms'] ?? '604800000')
+  const bytes = positive(configs['retention.bytes'] ?? '-1')
+  return {
+    compact: policy.includes('compact'),
+    retention: policy.includes('delete')
+      ? { ageMs: ageMs === undefined ? undefined : Math.max(1, ageMs), bytes, count: undefined }
+      : defaultLog.retention,
+  }
+}
+
+function positive(text: string): number | undefined {
+  const value = Number(text)
+  return value < 0 || !Number.isFinite(value) ? undefined : value
+}
+
+/** A stored record as a batch: as it came, or, when another protocol wrote it, a batch of one. */
+export function batchOf(record: StoredRecord): Uint8Array {
+  if (record.format === formats.kafkaBatch) return record.body
+  const key = record.key.length === 0 ? null : record.key
+  return encodeBatch([{ timestamp: record.time, key, value: record.body }], {
+    baseOffset: record.position,
+  })
+}

@@ -1,0 +1,137 @@
+/**
+ * The topics: their definitions in a table, their partitions as logs. A log that another protocol
+ * made, and that is no queue, becomes a topic of one partition when it is first asked for.
+ */
+
+import type { EngineDoor } from '../../engine/engine.ts'
+import type { Random } from '../../engine/ports.ts'
+import { codes } from '../../wire/kafka/error-codes.ts'
+import { errors, KafkaError } from './errors.ts'
+import { limits } from './limits.ts'
+import { type Configs, isTopicName, logConfigOf, logName, partitionOf } from './mapping.ts'
+import { Memory } from './memory.ts'
+
+interface Definition {
+  readonly id: string
+  readonly partitions: number
+  readonly configs: Configs
+}
+
+export interface Topic extends Definition {
+  readonly name: string
+  /** Names of its logs by partition. */
+  readonly logs: readonly string[]
+}
+
+export class Topics {
+  readonly #engine: EngineDoor
+  readonly #random: Random
+  readonly #memory: Memory<Definition>
+  readonly #byName = new Map<string, Topic>()
+  readonly #byId = new Map<string, Topic>()
+
+  constructor(engine: EngineDoor, random: Random) {
+    this.#engine = engine
+    this.#random = random
+    this.#memory = new Memory(engine, 'topics')
+    for (const [name, definition] of this.#memory.entries()) this.#remember(name, definition)
+  }
+
+  find(name: string): Topic | undefined {
+    return this.#byName.get(name) ?? this.#adopt(name)
+  }
+
+  byId(id: string): Topic | undefined {
+    return this.#byId.get(id)
+  }
+
+  /** All of them, those that other protocols made included; by name. */
+  list(): Topic[] {
+    for (const log of this.#engine.logs()) if (partitionOf(log)?.partition === 0) this.find(log)
+    return [...this.#byName.values()].sort((left, right) => (left.name < right.name ? -1 : 1))
+  }
+
+  /** Throws what is wrong with a definition. */
+  check(name: string, partitions: number): void {
+    if (!isTopicName(name)) {
+      throw new KafkaError(codes.INVALID_TOPIC_EXCEPTION, `Topic name '${name}' is illegal.`)
+    }
+    if (this.find(name) !== undefined || this.#engine.log(name) !== undefined) {
+      throw new KafkaError(codes.TOPIC_ALREADY_EXISTS, `Topic '${name}' already exists.`)
+    }
+    this.checkPartitions(partitions)
+  }
+
+  checkPartitions(partitions: number): void {
+    if (partitions >= 1 && partitions <= limits.partitionsMax) return
+    throw new KafkaError(
+      codes.INVALID_PARTITIONS,
+      `Number of partitions must be from 1 to ${limits.partitionsMax}.`,
+    )
+  }
+
+  create(name: string, partitions: number, configs: Configs): Topic {
+    this.check(name, partitions)
+    return this.#engine.batch(() => {
+      this.#createLogs(name, 0, partitions, configs)
+      return this.#define(name, { id: this.#newId(), partitions, configs })
+    })
+  }
+
+  grow(topic: Topic, partitions: number): void {
+    this.checkPartitions(partitions)
+    this.#engine.batch(() => {
+      this.#createLogs(topic.name, topic.partitions, partitions, topic.configs)
+      this.#define(topic.name, { id: topic.id, partitions, configs: topic.configs })
+    })
+  }
+
+  configure(topic: Topic, configs: Configs): void {
+    this.#engine.batch(() => {
+      for (const log of topic.logs) this.#engine.alter(log, logConfigOf(configs))
+      this.#define(topic.name, { id: topic.id, partitions: topic.partitions, configs })
+    })
+  }
+
+  remove(topic: Topic): void {
+    this.#engine.batch(() => {
+      for (const log of topic.logs) this.#engine.dropLog(log)
+      this.#memory.put([topic.name, undefined])
+    })
+    this.#byName.delete(topic.name)
+    this.#byId.delete(topic.id)
+  }
+
+  #createLogs(name: string, from: number, to: number, configs: Configs): void {
+    for (let partition = from; partition < to; partition++) {
+      const made = this.#engine.createLog(logName(name, partition), logConfigOf(configs))
+      if (!made.ok) throw new KafkaError(errors[made.error], made.detail)
+    }
+  }
+
+  #adopt(name: string): Topic | undefined {
+    if (!isTopicName(name)) return undefined
+    const log = this.#engine.log(name)
+    if (log === undefined || log.config.queue !== undefined) return undefined
+    return this.#define(name, { id: this.#newId(), partitions: 1, configs: {} })
+  }
+
+  #define(name: string, definition: Definition): Topic {
+    this.#memory.put([name, definition])
+    return this.#remember(name, definition)
+  }
+
+  #remember(name: string, definition: Definition): Topic {
+    const logs = Array.from({ length: definition.partitions }, (_, index) => logName(name, index))
+    const topic = { name, ...definition, logs }
+    this.#byName.set(name, topic)
+    this.#byId.set(definition.id, topic)
+    return topic
+  }
+
+  #newId(): string {
+    return Array.from({ length: 4 }, () =>
+      this.#random.uint32().toString(16).padStart(8, '0'),
+    ).join('')
+  }
+}
