@@ -1,4 +1,6 @@
-/** Which promise is at stake: what a reply must wait for, and which invariant a hand-over breaks. */
+/**
+ * Which promise is at stake: what a reply must wait for, and which invariant a hand-over breaks.
+ */
 
 import { type Model, recordAt } from './model.ts'
 import type { Expected } from './model-leasing.ts'

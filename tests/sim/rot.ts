@@ -1,6 +1,6 @@
 /**
- * What the engine does about a bit that changed on the disk: it says so, or the bit was in something
- * that it can do without. It never goes on with other data as if nothing had been.
+ * What the engine does about a bit that changed on the disk: it says so, or the bit was in
+ * something that it can do without. It never goes on with other data as if nothing had been.
  */
 
 import type { SeededRandom } from '../../src/base/random.ts'

@@ -213,11 +213,6 @@ export const entries = [
 export const beingBuilt: readonly { readonly folder: string; readonly since: string }[] = [
   { folder: 'src/wire/kafka', since: '2026-11-24' },
   { folder: 'src/wire/resp', since: '2026-11-24' },
-  { folder: 'src/wire/sqs', since: '2026-11-24' },
   { folder: 'src/servers/kafka', since: '2026-11-24' },
   { folder: 'src/servers/redis', since: '2026-11-24' },
-  { folder: 'src/servers/sqs', since: '2026-11-24' },
-  { folder: 'src/platform/digest.ts', since: '2026-11-24' },
-  { folder: 'src/platform/http.ts', since: '2026-11-24' },
-  { folder: 'src/wire/schema/json.ts', since: '2026-11-24' },
 ]

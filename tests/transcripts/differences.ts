@@ -1,8 +1,8 @@
 /**
- * Where Spillway answers otherwise than the RabbitMQ that was recorded. What is not here must be the
- * same to the letter. `version`: a later RabbitMQ, whose profile is our default, answers as we do.
- * `wording`: the recorded text prints Erlang terms, and nobody can match on it; the code is the same.
- * `open`: there is no good reason yet, and one of both should change.
+ * Where Spillway answers otherwise than the RabbitMQ that was recorded. What is not here must be
+ * the same to the letter. `version`: a later RabbitMQ, whose profile is our default, answers as we
+ * do. `wording`: the recorded text prints Erlang terms, and nobody can match on it; the code is the
+ * same. `open`: there is no good reason yet, and one of both should change.
  */
 
 export interface Difference {

@@ -1,6 +1,7 @@
 /**
- * CRC-32C (Castagnoli, RFC 3720; reflected polynomial 0x82F63B78), sixteen bytes at a time ("slicing
- * by 16"). `tables[k * 256 + b]` is the effect of byte `b` with `k` bytes still to follow.
+ * CRC-32C (Castagnoli, RFC 3720; reflected polynomial 0x82F63B78), sixteen bytes at a time
+ * ("slicing by 16"). `tables[k * 256 + b]` is the effect of byte `b` with `k` bytes still to
+ * follow.
  */
 
 const tables = makeTables()

@@ -1,8 +1,8 @@
 /**
  * Frames and headers of requests and responses.
  *
- *     request    size:int32 │ key:int16 version:int16 correlation:int32 client:string │ tags* │ body
- *     response   size:int32 │ correlation:int32 │ tags* │ body
+ *     request   size:int32 │ key:int16 version:int16 correlation:int32 client:string │ tags* │ body
+ *     response  size:int32 │ correlation:int32 │ tags* │ body
  *
  * `tags*` is there in flexible versions only, and never in the answer to ApiVersions: a client must
  * be able to read that one before it knows our version. The client id is never compact.

@@ -1,4 +1,6 @@
-/** Writing and reading records: Produce, Fetch, ListOffsets, DeleteRecords, OffsetForLeaderEpoch. */
+/**
+ * Writing and reading records: Produce, Fetch, ListOffsets, DeleteRecords, OffsetForLeaderEpoch.
+ */
 
 import { api } from '../message.ts'
 import {
