@@ -1,7 +1,7 @@
 /**
  * The table of contents of Kafka's protocol as we serve it: key → handler → versions → note.
- * ApiVersions is answered from it, the dispatcher looks requests up here, and the compatibility page
- * is printed from it.
+ * ApiVersions is answered from it, the dispatcher looks requests up here, and the compatibility
+ * page is printed from it.
  */
 
 import type { AnyApi } from '../../wire/kafka/apis.ts'
