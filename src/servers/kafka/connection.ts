@@ -1,8 +1,8 @@
 /**
  * One client's connection: bytes → requests → dispatch → responses, in the order of the requests.
  * While one request is parked (a fetch that waits for records, a member that waits for others) the
- * ones behind it wait as bytes; that is Kafka's own way. Unknown keys and versions, and requests that
- * break their format, end the connection: there is no answer that the peer could read.
+ * ones behind it wait as bytes; that is Kafka's own way. Unknown keys and versions, and requests
+ * that break their format, end the connection: there is no answer that the peer could read.
  */
 
 import { ByteReader } from '../../base/bytes.ts'
