@@ -1,4 +1,7 @@
-/** ApiVersions, Metadata, DescribeCluster, FindCoordinator, DescribeTopicPartitions, DescribeLogDirs. */
+/**
+ * ApiVersions, Metadata, DescribeCluster, FindCoordinator, DescribeTopicPartitions,
+ * DescribeLogDirs.
+ */
 
 import { codes } from '../../../wire/kafka/error-codes.ts'
 import type { RequestOf, ResponseOf } from '../../../wire/kafka/message.ts'
