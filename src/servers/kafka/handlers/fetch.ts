@@ -1,8 +1,8 @@
 /**
  * Fetch: batches as they are stored.
  * Supports: long polling (max wait, min bytes), limits with at least one batch, read_committed with
- * the list of aborted transactions, fetching by topic id, leader epochs. Sessions are not kept (id 0
- * in every answer), which a client takes for “send me everything again”.
+ * the list of aborted transactions, fetching by topic id, leader epochs. Sessions are not kept (id
+ * 0 in every answer), which a client takes for “send me everything again”.
  * Engine: read; watch while there is too little.
  */
 
