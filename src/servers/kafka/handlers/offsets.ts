@@ -1,4 +1,6 @@
-/** OffsetCommit, OffsetFetch, OffsetDelete, TxnOffsetCommit. Engine: put; one effect for a request. */
+/**
+ * OffsetCommit, OffsetFetch, OffsetDelete, TxnOffsetCommit. Engine: put; one effect for a request.
+ */
 
 import { encodeUtf8 } from '../../../base/bytes.ts'
 import { codes } from '../../../wire/kafka/error-codes.ts'
