@@ -1,4 +1,7 @@
-/** InitProducerId, AddPartitionsToTxn, AddOffsetsToTxn, EndTxn; looking at producers and transactions. */
+/**
+ * InitProducerId, AddPartitionsToTxn, AddOffsetsToTxn, EndTxn; looking at producers and
+ * transactions.
+ */
 
 import { codes } from '../../../wire/kafka/error-codes.ts'
 import type { RequestOf, ResponseOf } from '../../../wire/kafka/message.ts'
