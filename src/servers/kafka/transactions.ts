@@ -98,7 +98,9 @@ export class Transactions {
     return [...this.#byId]
   }
 
-  /** A producer begins under this id: whoever had it before is fenced, what he had open is aborted. */
+  /**
+   * A producer begins under this id: whoever had it before is fenced, what he had open is aborted.
+   */
   begin(id: string, timeoutMs: number, known: Identity | undefined): Identity {
     if (timeoutMs <= 0 || timeoutMs > limits.transactionMsMax) {
       throw new KafkaError(codes.INVALID_TRANSACTION_TIMEOUT)
