@@ -2,7 +2,7 @@
 
 import type { RunningBroker } from '../tests/harness/broker.ts'
 import { formatNumber, formatTable, summarise } from '../tests/harness/statistics.ts'
-import type { Case, Figure, Question } from './question.ts'
+import type { AloneQuestion, Figure, Measurement, Question } from './question.ts'
 
 /** The raw figures of one figure of one case. */
 export interface Series {
@@ -20,13 +20,30 @@ export interface AlternateOptions {
   readonly brokers: readonly RunningBroker[]
 }
 
-export async function alternate(question: Question, options: AlternateOptions): Promise<Series[]> {
+/** One case, and how it is measured on each subject. */
+interface Contest {
+  readonly name: string
+  readonly figures: readonly Figure[]
+  readonly subjects: readonly { readonly name: string; measure(): Promise<Measurement> }[]
+}
+
+export async function alternate(
+  question: Question | AloneQuestion,
+  options: AlternateOptions,
+): Promise<Series[]> {
   const all: Series[] = []
-  for (const each of question.cases({ quick: options.quick })) {
-    const series = emptySeries(question, each)
+  for (const contest of contestsOf(question, options)) {
+    const { name, figures, subjects } = contest
+    const series: Series[] = figures.map(figure => ({
+      question: question.name,
+      case: name,
+      figure,
+      values: {},
+      loadShares: {},
+    }))
     for (let run = 0; run < options.runs; run++) {
-      for (const broker of options.brokers) await measureOnce(each, broker, series)
-      progress(`${question.name}: ${each.name}: run ${run + 1} of ${options.runs}`)
+      for (const subject of subjects) note(series, subject.name, await subject.measure())
+      progress(`${question.name}: ${name}: run ${run + 1} of ${options.runs}`)
     }
     all.push(...series)
   }
@@ -34,23 +51,30 @@ export async function alternate(question: Question, options: AlternateOptions): 
   return all
 }
 
-function emptySeries(question: Question, { name, figures }: Case): Series[] {
-  return figures.map(figure => ({
-    question: question.name,
-    case: name,
-    figure,
-    values: {},
-    loadShares: {},
+function contestsOf(question: Question | AloneQuestion, options: AlternateOptions): Contest[] {
+  if ('aloneCases' in question) {
+    return question.aloneCases(options).map(({ name, figures, measure }) => ({
+      name,
+      figures,
+      subjects: [{ name: 'Spillway', measure }],
+    }))
+  }
+  return question.cases(options).map(each => ({
+    name: each.name,
+    figures: each.figures,
+    subjects: options.brokers.map(broker => ({
+      name: broker.name,
+      measure: () => each.measure(broker),
+    })),
   }))
 }
 
-async function measureOnce(each: Case, broker: RunningBroker, series: Series[]): Promise<void> {
-  const { values, loadShare } = await each.measure(broker)
+function note(series: Series[], name: string, { values, loadShare }: Measurement): void {
   series.forEach((one, index) => {
-    one.values[broker.name] ??= []
-    one.values[broker.name]?.push(values[index] ?? Number.NaN)
-    one.loadShares[broker.name] ??= []
-    if (loadShare !== undefined) one.loadShares[broker.name]?.push(loadShare)
+    one.values[name] ??= []
+    one.values[name]?.push(values[index] ?? Number.NaN)
+    one.loadShares[name] ??= []
+    if (loadShare !== undefined) one.loadShares[name]?.push(loadShare)
   })
 }
 

@@ -16,17 +16,21 @@ import { amqpConsume } from './amqp-consume.ts'
 import { amqpFanout } from './amqp-fanout.ts'
 import { amqpLatency } from './amqp-latency.ts'
 import { amqpPublish } from './amqp-publish.ts'
+import { backlog10m } from './backlog-10m.ts'
+import { engine } from './engine.ts'
 import { contenders } from './peers.ts'
-import type { Question } from './question.ts'
+import type { AloneQuestion, Question } from './question.ts'
 import { start } from './start.ts'
 
-const questions: readonly Question[] = [
+const questions: readonly (Question | AloneQuestion)[] = [
   amqpPublish,
   amqpConsume,
   amqpLatency,
   amqpFanout,
   amqpBacklog,
   start,
+  engine,
+  backlog10m,
 ]
 
 const { values: flags, positionals } = parseArgs({
@@ -46,11 +50,15 @@ for (const name of positionals) {
   process.exit(2)
 }
 const asked = questions.filter(question =>
-  positionals.length > 0 ? positionals.includes(question.name) : !question.onlyByName,
+  positionals.length > 0
+    ? positionals.includes(question.name)
+    : !('onlyByName' in question && question.onlyByName),
 )
 
 const brokers: RunningBroker[] = []
-for (const contender of contenders(flags.only)) brokers.push(await contender.start())
+if (asked.some(question => 'cases' in question)) {
+  for (const contender of contenders(flags.only)) brokers.push(await contender.start())
+}
 console.log(brokers.map(broker => `${broker.name} ${broker.version}`).join(' beside '))
 const all: Series[] = []
 try {
@@ -58,7 +66,7 @@ try {
     const options = { runs: Number(flags.runs), quick: flags.quick, brokers }
     const series = await alternate(question, options)
     all.push(...series)
-    const names = brokers.map(broker => broker.name)
+    const names = 'aloneCases' in question ? ['Spillway'] : brokers.map(broker => broker.name)
     console.log(`\n${question.name}: ${question.title}\n\n${formatSeries(series, names)}`)
   }
 } finally {

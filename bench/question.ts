@@ -30,9 +30,23 @@ export interface Question {
   readonly name: string
   /** What is asked, and under which durability. */
   readonly title: string
-  /** Left out when no question is named. */
-  readonly onlyByName?: boolean
   cases(options: QuestionOptions): readonly Case[]
+}
+
+/** A case that starts what it measures itself. */
+export interface AloneCase {
+  readonly name: string
+  readonly figures: readonly Figure[]
+  measure(): Promise<Measurement>
+}
+
+/** A question about Spillway alone: no peer can be asked the same. */
+export interface AloneQuestion {
+  readonly name: string
+  readonly title: string
+  /** Left out when no question is named: it takes long, or much of the disk. */
+  readonly onlyByName?: boolean
+  aloneCases(options: QuestionOptions): readonly AloneCase[]
 }
 
 export const perSecond: Figure = { name: 'rate', unit: 'messages/s', better: 'higher' }

@@ -6,6 +6,7 @@
 
 import type { RunningBroker } from '../harness/broker.ts'
 import type { Chance } from '../harness/chance.ts'
+import { drainQueue } from '../harness/drain.ts'
 import { Ledger } from '../harness/ledger.ts'
 import type { Child } from '../harness/process.ts'
 import { pause } from '../harness/wait.ts'
@@ -14,7 +15,6 @@ import {
   type ConsumerOptions,
   deadQueue,
   declareTopology,
-  drainQueue,
   type Publisher,
   queues,
   startConsumer,
