@@ -30,6 +30,7 @@ export async function startKafka(
     port,
     engine,
     stop: async () => {
+      server.close()
       connections.destroy()
       await new Promise<void>(resolve => engine.close(resolve))
       storage.close()

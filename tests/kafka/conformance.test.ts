@@ -59,7 +59,12 @@ async function consume(
   topic: string,
   options: { readonly readUncommitted?: boolean } = {},
 ): Promise<{ consumer: Consumer; inbox: Mailbox<Taken>; joined: Promise<unknown> }> {
-  const consumer = client().consumer({ groupId, maxWaitTimeInMs: 200, ...options })
+  const consumer = client().consumer({
+    groupId,
+    maxWaitTimeInMs: 200,
+    heartbeatInterval: 100,
+    ...options,
+  })
   const inbox = new Mailbox<Taken>()
   const joined = deferred<unknown>()
   consumer.on(consumer.events.GROUP_JOIN, event => joined.resolve(event))
@@ -221,13 +226,14 @@ describe('the broker, seen through kafkajs', () => {
     const topic = unique('fenced')
     await produce(topic, ['x'])
     const transactional = { transactionalId: unique('id'), idempotent: true }
-    const options = { ...transactional, maxInFlightRequests: 1, retry: { retries: 0 } }
+    const options = { ...transactional, maxInFlightRequests: 1, retry: { retries: 1 } }
     const first = client().producer(options)
     await first.connect()
     const transaction = await first.transaction()
     await transaction.send({ topic, messages: [{ value: 'old' }] })
     const second = client().producer(options)
     await second.connect()
+    await (await second.transaction()).abort()
     await rejects(transaction.commit())
     await first.disconnect()
     await second.disconnect()
@@ -259,6 +265,7 @@ describe('the broker, seen through kafkajs', () => {
     await produce(topic, ['a'])
     await produce(topic, ['b'])
     await withAdmin(async admin => {
+      await admin.fetchTopicOffsets(topic)
       await admin.deleteTopicRecords({ topic, partitions: [{ partition: 0, offset: '1' }] })
       const [place] = await admin.fetchTopicOffsets(topic)
       deepEqual([place!.low, place!.high], ['1', '2'])

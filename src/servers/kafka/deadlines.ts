@@ -1,6 +1,7 @@
 /** Moments at which something of this server is due: one heap, one timer. */
 
 import { Heap } from '../../base/heap.ts'
+import { EngineFailure } from '../../engine/errors.ts'
 import type { Clock, Timer } from '../../engine/ports.ts'
 
 export interface Deadline {
@@ -53,7 +54,13 @@ export class Deadlines {
     this.#armedAt = Infinity
     this.#timer = undefined
     const now = this.#clock.monotonic()
-    while (this.#heap.peekKey() <= now) this.#heap.pop()?.run?.()
+    try {
+      while (this.#heap.peekKey() <= now) this.#heap.pop()?.run?.()
+    } catch (error) {
+      // Without an engine nothing is ever due again.
+      if (!(error instanceof EngineFailure)) throw error
+      this.stop()
+    }
     if (this.#heap.size > 0) this.#arm()
   }
 }

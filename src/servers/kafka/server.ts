@@ -6,6 +6,11 @@ import { Connection } from './connection.ts'
 
 export type { KafkaServerOptions } from './broker.ts'
 
+export interface KafkaServer extends ProtocolServer {
+  /** Before the engine is closed: no session and no transaction ends by time any more. */
+  close(): void
+}
+
 /**
  * Makes the server.
  *
@@ -13,10 +18,11 @@ export type { KafkaServerOptions } from './broker.ts'
  * const server = kafkaServer({ engine, clock, random })
  * ```
  */
-export function kafkaServer(options: KafkaServerOptions): ProtocolServer {
+export function kafkaServer(options: KafkaServerOptions): KafkaServer {
   const broker = new Broker(options)
   return {
     name: 'kafka',
     accept: (context: ConnectionContext) => new Connection(broker, context),
+    close: () => broker.deadlines.stop(),
   }
 }
