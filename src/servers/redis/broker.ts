@@ -1,0 +1,339 @@
+/**
+ * What all connections of one Redis server share: the keys, who waits for them, who watches them,
+ * who subscribes to what, the settings, the counters.
+ */
+
+import type { EngineDoor } from '../../engine/engine.ts'
+import type { Clock, Random, Timer } from '../../engine/ports.ts'
+import type { Reply } from '../../wire/resp/reply.ts'
+import type { Request } from '../../wire/resp/request.ts'
+import type { Command } from './command.ts'
+import { defaultConfig } from './config.ts'
+import { RedisError } from './errors.ts'
+import { Keyspace, type Type } from './keyspace.ts'
+import type { Session, Wait } from './session.ts'
+
+export type ProfileName = '7.0' | '7.2' | '7.4' | '8.0' | '8.2' | '8.4' | '8.6' | '8.8' | '8.10'
+
+export interface RedisServerOptions {
+  readonly engine: EngineDoor
+  readonly clock: Clock
+  readonly random: Random
+  /** Undefined: everybody may come in without a password. */
+  readonly authenticate?:
+    | ((
+        user: string,
+        password: string,
+        peer: { readonly address: string; readonly port: number; readonly tls: boolean },
+      ) => boolean)
+    | undefined
+  /** Which Redis to behave like. */
+  readonly profile?: ProfileName | undefined
+  readonly port?: number | undefined
+}
+
+/** A connection, as the broker knows it. */
+export interface Member {
+  readonly session: Session
+  /** Lets out what was written, and goes on with what waited. */
+  woken(): void
+  /** Hangs up after what has been written. */
+  kill(): void
+  /** Something was written outside of its own turn. */
+  wrote(): void
+}
+
+interface BlockOptions {
+  readonly keys: readonly string[]
+  readonly types: readonly Type[]
+  readonly timeoutMs: number
+  readonly whenGone?: boolean
+  readonly onTimeout: (reply: Reply) => void
+}
+
+const place = (database: number, key: string): string => String.fromCharCode(48 + database) + key
+
+export class Broker {
+  readonly engine: EngineDoor
+  readonly options: RedisServerOptions
+  readonly keys: Keyspace
+  readonly version: string
+  readonly minor: number
+  readonly config = new Map<string, string>(defaultConfig)
+  readonly members = new Map<number, Member>()
+  readonly channels = new Map<string, Set<Session>>()
+  readonly patterns = new Map<string, Set<Session>>()
+  readonly stats = { commands: 0, connections: 0, expired: 0 }
+  readonly calls = new Map<string, { calls: number; rejected: number; failed: number }>()
+  readonly errorCounts = new Map<string, number>()
+  readonly startedAt: number
+  readonly runId: string
+  readonly #waits = new Map<string, Set<Wait>>()
+  readonly #ready = new Set<string>()
+  readonly #watchers = new Map<string, Set<Session>>()
+  #sessions = 0
+
+  constructor(options: RedisServerOptions) {
+    this.options = options
+    this.engine = options.engine
+    const profile = options.profile ?? '8.10'
+    this.version = profile === '7.0' ? '7.0.15' : `${profile}.${profile === '7.2' ? 6 : 0}`
+    this.minor = minorOf(profile)
+    this.startedAt = this.now()
+    this.runId = Array.from({ length: 5 }, () =>
+      options.random.uint32().toString(16).padStart(8, '0'),
+    ).join('')
+    this.keys = new Keyspace(this.engine, () => this.now())
+    this.keys.onChange = (database, key) => this.#changed(database, key)
+    this.keys.onExpired = (database, key) => {
+      this.stats.expired++
+      this.notify('expired', 'x', database, key)
+    }
+  }
+
+  now(): number {
+    return this.options.clock.now()
+  }
+
+  /** True when the imitated Redis is at least this version. */
+  since(version: string): boolean {
+    return this.minor >= minorOf(version)
+  }
+
+  nextId(): number {
+    return ++this.#sessions
+  }
+
+  // Watching
+
+  watch(session: Session, key: string): void {
+    const at = place(session.database, key)
+    session.watched.add(at)
+    let watchers = this.#watchers.get(at)
+    if (watchers === undefined) {
+      watchers = new Set()
+      this.#watchers.set(at, watchers)
+    }
+    watchers.add(session)
+  }
+
+  unwatch(session: Session): void {
+    for (const at of session.watched) {
+      const watchers = this.#watchers.get(at)
+      watchers?.delete(session)
+      if (watchers?.size === 0) this.#watchers.delete(at)
+    }
+    session.watched.clear()
+    session.watchBroken = false
+  }
+
+  #changed(database: number, key: string): void {
+    if (this.#watchers.size > 0) {
+      for (const session of this.#watchers.get(place(database, key)) ?? []) {
+        session.watchBroken = true
+      }
+    }
+    this.signal(database, key)
+  }
+
+  /** Somebody may be waiting for this. */
+  signal(database: number, key: string): void {
+    if (this.#waits.size === 0) return
+    const at = place(database, key)
+    if (this.#waits.has(at)) this.#ready.add(at)
+  }
+
+  // Waiting
+
+  get waiting(): number {
+    let count = 0
+    for (const { session } of this.members.values()) if (session.wait !== undefined) count++
+    return count
+  }
+
+  block(session: Session, request: Request, options: BlockOptions): void {
+    const { database } = session
+    const { keys, types, timeoutMs, whenGone = false, onTimeout } = options
+    const command = session.command!
+    let timer: Timer | undefined
+    const places = keys.map(key => place(database, key))
+    const wait: Wait = {
+      ...{ session, request: request.copy(), command, database, keys, types, whenGone },
+      cancel: () => {
+        timer?.cancel()
+        session.wait = undefined
+        for (const at of places) {
+          const waits = this.#waits.get(at)
+          waits?.delete(wait)
+          if (waits?.size === 0) this.#waits.delete(at)
+        }
+      },
+    }
+    for (const at of places) {
+      let waits = this.#waits.get(at)
+      if (waits === undefined) {
+        waits = new Set()
+        this.#waits.set(at, waits)
+      }
+      waits.add(wait)
+    }
+    session.wait = wait
+    if (timeoutMs === 0) return
+    timer = this.options.clock.schedule(timeoutMs, () => {
+      this.release(wait, reply => onTimeout(reply))
+    })
+  }
+
+  /** Ends a wait with a reply. */
+  release(wait: Wait, write: (reply: Reply) => void): void {
+    const { session } = wait
+    wait.cancel()
+    write(session.reply)
+    this.members.get(session.id)?.woken()
+  }
+
+  /** Asks those again, in the order in which they came, whose keys have changed. */
+  serveWaiting(): void {
+    while (this.#ready.size > 0) {
+      const ready = [...this.#ready]
+      this.#ready.clear()
+      for (const at of ready) {
+        for (const wait of [...(this.#waits.get(at) ?? [])]) this.#serve(wait, at.slice(1))
+      }
+    }
+  }
+
+  #serve(wait: Wait, key: string): void {
+    const { session, types } = wait
+    if (session.wait !== wait) return
+    const entry = this.keys.find(wait.database, key)
+    const fits = entry !== undefined && types.includes(entry.type)
+    if (!fits && !wait.whenGone) return
+    if (!fits && !this.since('7.2')) {
+      this.release(wait, reply => reply.error('UNBLOCKED the stream key no longer exists'))
+      return
+    }
+    const member = this.members.get(session.id)
+    if (member === undefined) return
+    session.retrying = true
+    session.stillWaiting = false
+    const { database } = session
+    session.database = wait.database
+    const start = session.reply.out.end
+    try {
+      wait.command.handler(session, wait.request)
+    } catch (error) {
+      session.reply.out.end = start
+      if (!(error instanceof RedisError)) throw error
+      this.refused(error.message)
+      session.reply.error(error.message)
+    }
+    session.database = database
+    session.retrying = false
+    if (session.stillWaiting) return
+    wait.cancel()
+    member.woken()
+  }
+
+  // Publish and subscribe
+
+  publish(channel: string, message: string): number {
+    let count = 0
+    for (const session of this.channels.get(channel) ?? []) {
+      push(session, ['message', channel, message])
+      this.members.get(session.id)?.wrote()
+      count++
+    }
+    for (const [pattern, sessions] of this.patterns) {
+      if (!matches(pattern, channel)) continue
+      for (const session of sessions) {
+        push(session, ['pmessage', pattern, channel, message])
+        this.members.get(session.id)?.wrote()
+        count++
+      }
+    }
+    return count
+  }
+
+  /** Keyspace notifications: `kind` is the letter of the class in notify-keyspace-events. */
+  notify(event: string, kind: string, database: number, key: string): void {
+    const flags = this.config.get('notify-keyspace-events')!
+    if (flags === '') return
+    const all = flags.includes('A') && kind !== 'm' && kind !== 'n'
+    if (!all && !flags.includes(kind)) return
+    if (flags.includes('K')) this.publish(`__keyspace@${database}__:${key}`, event)
+    if (flags.includes('E')) this.publish(`__keyevent@${database}__:${event}`, key)
+  }
+
+  /** An error reply leaves: counted by its code, for INFO. */
+  refused(text: string): void {
+    const code = text.slice(0, text.indexOf(' '))
+    this.errorCounts.set(code, (this.errorCounts.get(code) ?? 0) + 1)
+  }
+
+  count(command: Command, outcome: 'calls' | 'rejected' | 'failed'): void {
+    let counts = this.calls.get(command.name)
+    if (counts === undefined) {
+      counts = { calls: 0, rejected: 0, failed: 0 }
+      this.calls.set(command.name, counts)
+    }
+    counts[outcome]++
+  }
+}
+
+function push(session: Session, parts: readonly string[]): void {
+  session.reply.push(parts.length)
+  for (const part of parts) session.reply.bulk(part)
+}
+
+function minorOf(version: string): number {
+  const [major = '0', minor = '0'] = version.split('.')
+  return Number(major) * 100 + Number(minor)
+}
+
+/** Redis' glob: `*`, `?`, `[a-z]`, `[^a]`, and a backslash before a sign that means itself. */
+export function matches(pattern: string, text: string, p = 0, t = 0): boolean {
+  let [at, to] = [p, t]
+  while (at < pattern.length) {
+    const sign = pattern[at]!
+    if (sign === '*') {
+      while (pattern[at + 1] === '*') at++
+      if (at + 1 === pattern.length) return true
+      for (let from = to; from <= text.length; from++) {
+        if (matches(pattern, text, at + 1, from)) return true
+      }
+      return false
+    }
+    if (to >= text.length) return false
+    if (sign === '[') {
+      const set = setAt(pattern, at + 1, text.charCodeAt(to))
+      if (!set.matched) return false
+      at = set.end
+    } else if (sign !== '?') {
+      if (sign === '\\' && at + 1 < pattern.length) at++
+      if (pattern[at] !== text[to]) return false
+    }
+    at++
+    to++
+  }
+  return to === text.length
+}
+
+function setAt(pattern: string, start: number, code: number): { matched: boolean; end: number } {
+  let at = start
+  const negated = pattern[at] === '^'
+  if (negated) at++
+  let matched = false
+  for (; at < pattern.length && pattern[at] !== ']'; at++) {
+    if (pattern[at] === '\\' && at + 1 < pattern.length) at++
+    let low = pattern.charCodeAt(at)
+    let high = low
+    if (pattern[at + 1] === '-' && at + 2 < pattern.length) {
+      high = pattern.charCodeAt(at + 2)
+      at += 2
+    }
+    if (low > high) [low, high] = [high, low]
+    if (code >= low && code <= high) matched = true
+  }
+  return { matched: matched !== negated, end: at }
+}

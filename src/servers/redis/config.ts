@@ -1,0 +1,33 @@
+/** The settings that CONFIG knows. Most are there to be read; a few change what the server does. */
+
+export const defaultConfig: readonly (readonly [string, string])[] = [
+  ['appendfsync', 'always'],
+  ['appendonly', 'yes'],
+  ['bind', '127.0.0.1 -::1'],
+  [
+    'client-output-buffer-limit',
+    'normal 0 0 0 slave 268435456 67108864 60 pubsub 33554432 8388608 60',
+  ],
+  ['databases', '16'],
+  ['hash-max-listpack-entries', '128'],
+  ['hz', '10'],
+  ['lazyfree-lazy-user-del', 'no'],
+  ['list-max-listpack-size', '-2'],
+  ['lua-time-limit', '5000'],
+  ['maxclients', '10000'],
+  ['maxmemory', '0'],
+  ['maxmemory-policy', 'noeviction'],
+  ['notify-keyspace-events', ''],
+  ['proto-max-bulk-len', '536870912'],
+  ['repl-ping-replica-period', '10'],
+  ['requirepass', ''],
+  ['save', ''],
+  ['set-max-intset-entries', '512'],
+  ['slowlog-log-slower-than', '10000'],
+  ['slowlog-max-len', '128'],
+  ['stream-node-max-bytes', '4096'],
+  ['stream-node-max-entries', '100'],
+  ['tcp-keepalive', '300'],
+  ['timeout', '0'],
+  ['zset-max-listpack-entries', '128'],
+]

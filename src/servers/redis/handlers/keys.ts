@@ -1,0 +1,218 @@
+/** Commands on keys of every type. Engine: the directory's table; a stream's log and table. */
+
+import type { Request } from '../../../wire/resp/request.ts'
+import { matches } from '../broker.ts'
+import { fail, texts } from '../errors.ts'
+import { databaseCount, type Entry } from '../keyspace.ts'
+import type { Session } from '../session.ts'
+import { has, integer, integer64 } from './words.ts'
+
+export function del(session: Session, request: Request): void {
+  let count = 0
+  for (let at = 1; at < request.count; at++) {
+    const key = request.text(at)
+    if (session.broker.keys.find(session.database, key) === undefined) continue
+    session.broker.keys.delete(session.database, key)
+    session.broker.notify('del', 'g', session.database, key)
+    count++
+  }
+  session.reply.integer(count)
+}
+
+export function exists(session: Session, request: Request): void {
+  let count = 0
+  for (let at = 1; at < request.count; at++) {
+    if (session.broker.keys.find(session.database, request.text(at)) !== undefined) count++
+  }
+  session.reply.integer(count)
+}
+
+export function type(session: Session, request: Request): void {
+  session.reply.simple(session.broker.keys.find(session.database, request.text(1))?.type ?? 'none')
+}
+
+function live(session: Session): string[] {
+  const { keys } = session.broker
+  const names = [...keys.databases[session.database]!.keys()]
+  return names.filter(key => keys.find(session.database, key) !== undefined)
+}
+
+export function keys(session: Session, request: Request): void {
+  const pattern = request.text(1)
+  session.reply.bulks(live(session).filter(key => matches(pattern, key)))
+}
+
+/** The cursor is a place in the list of keys: all of them, in steps of COUNT. */
+export function scan(session: Session, request: Request): void {
+  if (!/^\d{1,20}$/.test(request.text(1))) fail('ERR invalid cursor')
+  let [pattern, count, wanted] = ['*', 10, '']
+  for (let at = 2; at < request.count; at += 2) {
+    if (has(request, at, 'MATCH', 1)) pattern = request.text(at + 1)
+    else if (has(request, at, 'COUNT', 1)) count = integer(request.text(at + 1))
+    else if (has(request, at, 'TYPE', 1)) wanted = request.text(at + 1).toLowerCase()
+    else fail(texts.syntax)
+  }
+  if (count < 1) fail(texts.syntax)
+  const cursor = Number(request.text(1))
+  const all = live(session)
+  const part = all.slice(cursor, cursor + count).filter(key => {
+    const entry = session.broker.keys.find(session.database, key)
+    return matches(pattern, key) && (wanted === '' || entry?.type === wanted)
+  })
+  session.reply.array(2)
+  session.reply.bulk(cursor + count >= all.length ? '0' : String(cursor + count))
+  session.reply.bulks(part)
+}
+
+export function randomKey(session: Session): void {
+  const names = live(session)
+  if (names.length === 0) return session.reply.null()
+  session.reply.bulk(names[session.broker.options.random.uint32() % names.length]!)
+}
+
+export function rename(session: Session, request: Request): void {
+  move(session, request, false)
+}
+
+export function renameNx(session: Session, request: Request): void {
+  move(session, request, true)
+}
+
+function move(session: Session, request: Request, onlyNew: boolean): void {
+  const [from, to] = [request.text(1), request.text(2)]
+  const { broker, database } = session
+  if (broker.keys.find(database, from) === undefined) fail(texts.noKey)
+  if (onlyNew && broker.keys.find(database, to) !== undefined) return session.reply.integer(0)
+  if (from !== to) {
+    broker.keys.rename({ database, key: from }, { database, key: to })
+    broker.notify('rename_from', 'g', database, from)
+    broker.notify('rename_to', 'g', database, to)
+  }
+  if (onlyNew) session.reply.integer(1)
+  else session.reply.ok()
+}
+
+export function moveKey(session: Session, request: Request): void {
+  const key = request.text(1)
+  const target = databaseIn(request.text(2))
+  const { broker, database } = session
+  if (target === database) fail('ERR source and destination objects are the same')
+  const there = broker.keys.find(target, key)
+  if (broker.keys.find(database, key) === undefined || there !== undefined) {
+    return session.reply.integer(0)
+  }
+  broker.keys.rename({ database, key }, { database: target, key })
+  session.reply.integer(1)
+}
+
+export function databaseIn(text: string): number {
+  const database = integer(text)
+  if (database < 0 || database >= databaseCount) fail('ERR DB index is out of range')
+  return database
+}
+
+export function touch(session: Session, request: Request): void {
+  exists(session, request)
+}
+
+export function flushDb(session: Session, request: Request): void {
+  checkFlush(request)
+  session.broker.keys.clear(session.database)
+  session.reply.ok()
+}
+
+export function flushAll(session: Session, request: Request): void {
+  checkFlush(request)
+  for (let at = 0; at < databaseCount; at++) session.broker.keys.clear(at)
+  session.reply.ok()
+}
+
+function checkFlush(request: Request): void {
+  if (
+    request.count > 2 ||
+    (request.count === 2 && !request.is(1, 'SYNC') && !request.is(1, 'ASYNC'))
+  ) {
+    fail(texts.syntax)
+  }
+}
+
+export function swapDb(session: Session, request: Request): void {
+  session.broker.keys.swap(databaseIn(request.text(1)), databaseIn(request.text(2)))
+  session.reply.ok()
+}
+
+export function dbSize(session: Session): void {
+  session.reply.integer(live(session).length)
+}
+
+export function expireWith(unitMs: number, isAbsolute: boolean) {
+  return (session: Session, request: Request): void => {
+    const key = request.text(1)
+    const given = integer64(request.text(2))
+    const at = Number(given) * unitMs + (isAbsolute ? 0 : session.now)
+    if (Math.abs(at) > 2 ** 53) {
+      fail(`ERR invalid expire time in '${request.text(0).toLowerCase()}' command`)
+    }
+    const entry = session.broker.keys.find(session.database, key)
+    if (entry === undefined || !mayExpire(request, entry, at)) return session.reply.integer(0)
+    const { broker, database } = session
+    if (at <= session.now) {
+      broker.keys.delete(database, key)
+      broker.notify('del', 'g', database, key)
+    } else {
+      entry.expiresAt = at
+      broker.keys.changed(database, key)
+      broker.notify('expire', 'g', database, key)
+    }
+    session.reply.integer(1)
+  }
+}
+
+function mayExpire(request: Request, { expiresAt }: Entry, at: number): boolean {
+  for (let word = 3; word < request.count; word++) {
+    if (request.is(word, 'NX')) {
+      if (expiresAt !== undefined) return false
+    } else if (request.is(word, 'XX')) {
+      if (expiresAt === undefined) return false
+    } else if (request.is(word, 'GT')) {
+      if (expiresAt === undefined || at <= expiresAt) return false
+    } else if (request.is(word, 'LT')) {
+      if (expiresAt !== undefined && at >= expiresAt) return false
+    } else fail(`ERR Unsupported option ${request.text(word)}`)
+  }
+  return true
+}
+
+export function ttlWith(unitMs: number, isAbsolute: boolean) {
+  return (session: Session, request: Request): void => {
+    const entry = session.broker.keys.find(session.database, request.text(1))
+    if (entry === undefined) return session.reply.integer(-2)
+    if (entry.expiresAt === undefined) return session.reply.integer(-1)
+    const ms = entry.expiresAt - (isAbsolute ? 0 : session.now)
+    session.reply.integer(unitMs === 1 ? ms : Math.floor((ms + 500) / 1000))
+  }
+}
+
+export function persist(session: Session, request: Request): void {
+  const entry = session.broker.keys.find(session.database, request.text(1))
+  if (entry?.expiresAt === undefined) return session.reply.integer(0)
+  entry.expiresAt = undefined
+  session.broker.keys.changed(session.database, request.text(1))
+  session.broker.notify('persist', 'g', session.database, request.text(1))
+  session.reply.integer(1)
+}
+
+const encodings = {
+  stream: 'stream',
+  string: 'raw',
+  hash: 'listpack',
+  list: 'listpack',
+  set: 'listpack',
+  zset: 'listpack',
+} as const
+
+export function objectEncoding(session: Session, request: Request): void {
+  const entry = session.broker.keys.find(session.database, request.text(2))
+  if (entry === undefined) return session.reply.null()
+  session.reply.bulk(encodings[entry.type])
+}

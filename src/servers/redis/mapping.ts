@@ -1,0 +1,197 @@
+/**
+ * Redis' words in the engine's, both directions, pure.
+ *
+ * An *id* is text of 16 characters, one a byte: milliseconds and sequence number, big endian. So ids
+ * sort as text, are the fields of a table as they are, and their bytes are the record's key.
+ *
+ * The *fields* of an entry are kept as they came and as they leave again: an array of bulk strings,
+ * which is the envelope (format `redisFields`). When there is one field only and it is called `body`
+ * or `data`, its value is the record's body instead, which other protocols read; the envelope then
+ * ends after the field's name.
+ *
+ *     *4\r\n $4\r\nname\r\n $3\r\nAda\r\n $3\r\nage\r\n $2\r\n36\r\n          envelope alone
+ *     *2\r\n $4\r\nbody\r\n                                                     14 bytes, and a body
+ */
+
+import { encodeUtf8, noBytes } from '../../base/bytes.ts'
+import { formats, type RecordInput, type StoredRecord } from '../../engine/model.ts'
+import type { Reply } from '../../wire/resp/reply.ts'
+import { binaryText, type Request } from '../../wire/resp/request.ts'
+
+/** See above. */
+export type Id = string
+
+export const zeroId: Id = '\0'.repeat(16)
+export const maxId: Id = '\xff'.repeat(16)
+const u64Max = 0xffff_ffff_ffff_ffffn
+
+export function idOf(ms: number | bigint, sequence: number | bigint): Id {
+  return u64Text(ms) + u64Text(sequence)
+}
+
+export function u64Text(value: number | bigint): string {
+  const isBig = typeof value === 'bigint'
+  const high = isBig ? Number(value >> 32n) : Math.floor(value / 0x1_0000_0000)
+  const low = isBig ? Number(value & 0xffff_ffffn) : value >>> 0
+  return String.fromCharCode(
+    high >>> 24,
+    (high >>> 16) & 255,
+    (high >>> 8) & 255,
+    high & 255,
+    low >>> 24,
+    (low >>> 16) & 255,
+    (low >>> 8) & 255,
+    low & 255,
+  )
+}
+
+function u32At(text: string, at: number): number {
+  const high = (text.charCodeAt(at) << 8) | text.charCodeAt(at + 1)
+  return high * 65_536 + ((text.charCodeAt(at + 2) << 8) | text.charCodeAt(at + 3))
+}
+
+/** Exact only below 2^53. */
+export function u64Number(text: string, at: number): number {
+  return u32At(text, at) * 0x1_0000_0000 + u32At(text, at + 4)
+}
+
+function u64Big(text: string, at: number): bigint {
+  return (BigInt(u32At(text, at)) << 32n) | BigInt(u32At(text, at + 4))
+}
+
+function u64Decimal(text: string, at: number): string {
+  if (u32At(text, at) < 0x20_0000) return String(u64Number(text, at))
+  return u64Big(text, at).toString()
+}
+
+export function idText(id: Id): string {
+  return `${u64Decimal(id, 0)}-${u64Decimal(id, 8)}`
+}
+
+/** The id after this one; undefined: there is none. */
+export function nextId(id: Id): Id | undefined {
+  const value = (u64Big(id, 0) << 64n) | u64Big(id, 8)
+  return id === maxId ? undefined : bigId(value + 1n)
+}
+
+export function previousId(id: Id): Id | undefined {
+  const value = (u64Big(id, 0) << 64n) | u64Big(id, 8)
+  return id === zeroId ? undefined : bigId(value - 1n)
+}
+
+function bigId(value: bigint): Id {
+  return idOf(value >> 64n, value & u64Max)
+}
+
+/** `ms`, `ms-seq`; undefined: it is not an id. `missing` stands for a sequence number not given. */
+export function parseId(text: string, missing: 'zero' | 'max' = 'zero'): Id | undefined {
+  const dash = text.indexOf('-')
+  const ms = parseU64(dash < 0 ? text : text.slice(0, dash))
+  if (ms === undefined) return undefined
+  if (dash < 0) return ms + (missing === 'zero' ? zeroId : maxId).slice(8)
+  const sequence = parseU64(text.slice(dash + 1))
+  return sequence === undefined ? undefined : ms + sequence
+}
+
+/** `ms-*`: the milliseconds' half. */
+export function parseHalfId(text: string): string | undefined {
+  return text.endsWith('-*') ? parseU64(text.slice(0, -2)) : undefined
+}
+
+function parseU64(text: string): string | undefined {
+  if (!/^\d{1,20}$/.test(text)) return undefined
+  if (text.length < 16) return u64Text(Number(text))
+  const value = BigInt(text)
+  return value > u64Max ? undefined : u64Text(value)
+}
+
+export function binaryBytes(text: string): Uint8Array {
+  const bytes = new Uint8Array(text.length)
+  for (let at = 0; at < text.length; at++) bytes[at] = text.charCodeAt(at)
+  return bytes
+}
+
+export function idOfKey(key: Uint8Array): Id {
+  return binaryText(key)
+}
+
+let scratch = new Uint8Array(64 * 1024)
+const keyScratch = new Uint8Array(16)
+
+/** The record for the fields from word `first` on. Borrowed until the next call. */
+export function recordOf(request: Request, first: number, id: Id, time: number): RecordInput {
+  for (let at = 0; at < 16; at++) keyScratch[at] = id.charCodeAt(at)
+  const count = request.count - first
+  const single = count === 2 && (request.is(first, 'BODY') || request.is(first, 'DATA'))
+  const isBody = single && isLower(request.text(first)) && request.size(first + 1) > 0
+  const envelope = envelopeOf(request, first, isBody ? first + 1 : request.count, count)
+  const body = isBody ? request.word(first + 1) : noBytes
+  return { format: formats.redisFields, envelope, body, key: keyScratch, time }
+}
+
+function isLower(text: string): boolean {
+  return text === 'body' || text === 'data'
+}
+
+function envelopeOf(request: Request, first: number, end: number, count: number): Uint8Array {
+  const { bytes, starts, ends } = request
+  const last = ends[end - 1]!
+  const room = last - starts[first]! + 32 + (end - first) * 16
+  if (room > scratch.length) scratch = new Uint8Array(room * 2)
+  let to = head(0x2a, count, 0)
+  if (request.framed) {
+    const from = ends[first - 1]! + 2
+    scratch.set(bytes.subarray(from, last + 2), to)
+    return scratch.subarray(0, to + last + 2 - from)
+  }
+  for (let index = first; index < end; index++) {
+    to = head(0x24, request.size(index), to)
+    scratch.set(request.word(index), to)
+    to += request.size(index)
+    scratch[to++] = 0x0d
+    scratch[to++] = 0x0a
+  }
+  return scratch.subarray(0, to)
+}
+
+function head(kind: number, value: number, at: number): number {
+  let to = at
+  scratch[to++] = kind
+  const digits = String(value)
+  for (let index = 0; index < digits.length; index++) scratch[to++] = digits.charCodeAt(index)
+  scratch[to++] = 0x0d
+  scratch[to++] = 0x0a
+  return to
+}
+
+const splitEnvelopeBytes = 14
+
+/** An entry as replies have it: its id, and its fields. */
+export function writeEntry(reply: Reply, record: StoredRecord): void {
+  reply.array(2)
+  reply.bulk(idText(idOfKey(record.key)))
+  writeFields(reply, record)
+}
+
+export function writeFields(reply: Reply, record: StoredRecord): void {
+  const { envelope, body, format } = record
+  if (format === formats.redisFields) {
+    reply.raw(envelope)
+    if (envelope.length === splitEnvelopeBytes) reply.bytes(body)
+    return
+  }
+  // Another protocol's record: its body is all that Redis has a word for.
+  reply.array(2)
+  reply.bulk('body')
+  reply.bytes(body)
+}
+
+/** The log's name: the key itself where it can be, so that other protocols find it. */
+export function logNameOf(database: number, key: string, serial: number): string {
+  const plain = database === 0 && /^[\x20-\x7e]{1,200}$/.test(key)
+  return plain ? key : `redis.${database}.${serial}`
+}
+
+export function json(value: unknown): Uint8Array {
+  return encodeUtf8(JSON.stringify(value))
+}

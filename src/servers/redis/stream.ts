@@ -1,0 +1,417 @@
+/**
+ * A stream: an engine log of entries, and beside it what Redis remembers besides entries. The log
+ * says what there is; the table `redis:<number>` holds the rest:
+ *
+ *     m            last id, largest deleted id, offset of the count of added entries, next position
+ *     g name       a group: number, last id, entries read
+ *     c group name a consumer: number, seen, active
+ *     p group id   a pending entry: consumer, time, count
+ *
+ * Adding an entry writes nothing here: the last id is the last record's key, and the entries added
+ * are counted by the positions.
+ */
+
+import { decodeUtf8 } from '../../base/bytes.ts'
+import type { EngineDoor } from '../../engine/engine.ts'
+import type { RecordInput, StoredRecord } from '../../engine/model.ts'
+import { errors, fail } from './errors.ts'
+import { binaryBytes, type Id, idOfKey, json, maxId, nextId, zeroId } from './mapping.ts'
+import { type Consumer, type Pending, PendingList } from './pending.ts'
+
+export interface Group {
+  readonly name: string
+  readonly number: number
+  lastId: Id
+  /** -1: not known. */
+  entriesRead: number
+  readonly pending: PendingList
+  readonly consumers: Map<string, Consumer>
+  consumersMade: number
+  /** Where the first record after `lastId` is, at the earliest; -1: look for it. */
+  position: number
+}
+
+/** What Redis calls a node of the radix tree: the unit of approximate trimming. */
+interface Node {
+  readonly first: number
+  live: number
+  total: number
+  bytes: number
+}
+
+const readBytes = 8 * 1024 * 1024
+
+export class Stream {
+  readonly engine: EngineDoor
+  readonly number: number
+  readonly log: string
+  readonly table: string
+  length = 0
+  lastId: Id = zeroId
+  maxDeletedId: Id = zeroId
+  /** Entries added minus the log's next position. */
+  addedOffset = 0
+  next = 0
+  readonly groups = new Map<string, Group>()
+  groupsMade = 0
+  nodes: Node[] = []
+  #firstId: Id | undefined
+  /** Changes of the table that are to be written, and whether somebody waits for them. */
+  readonly changes = new Map<string, Uint8Array | undefined>()
+  urgent = false
+  onChange: (stream: Stream) => void = () => {}
+
+  constructor(engine: EngineDoor, number: number, log: string) {
+    this.engine = engine
+    this.number = number
+    this.log = log
+    this.table = `redis:${number}`
+  }
+
+  get entriesAdded(): number {
+    return this.next + this.addedOffset
+  }
+
+  get firstId(): Id {
+    if (this.length === 0) return zeroId
+    this.#firstId ??= idOfKey(this.read({ position: 0 }, 1)[0]!.key)
+    return this.#firstId
+  }
+
+  read(from: { position: number } | { key: Uint8Array }, countMax: number): StoredRecord[] {
+    const outcome = this.engine.read(this.log, from, { countMax, bytesMax: readBytes })
+    return outcome.ok ? outcome.value : fail(errors[outcome.error])
+  }
+
+  /** Position of the first record at or after an id. */
+  positionOf(id: Id): number {
+    if (id <= zeroId) return 0
+    if (id > this.lastId) return this.next
+    const [record] = this.read({ key: binaryBytes(id) }, 1)
+    return record === undefined ? this.next : record.position
+  }
+
+  entry(id: Id): StoredRecord | undefined {
+    if (this.length === 0 || id > this.lastId) return undefined
+    const [record] = this.read({ key: binaryBytes(id) }, 1)
+    return record !== undefined && idOfKey(record.key) === id ? record : undefined
+  }
+
+  /** Calls back for the records of [from, to], in order, until it answers false. */
+  forEach(from: Id, to: Id, visit: (record: StoredRecord) => boolean): void {
+    if (from > to || this.length === 0 || from > this.lastId) return
+    let position = this.positionOf(from)
+    let count = 16
+    while (true) {
+      const records = this.read({ position }, count)
+      for (const record of records) {
+        if (idOfKey(record.key) > to || !visit(record)) return
+        position = record.position + 1
+      }
+      if (records.length === 0) return
+      count = Math.min(1024, count * 4)
+    }
+  }
+
+  forEachBackwards(from: Id, to: Id, visit: (record: StoredRecord) => boolean): void {
+    if (from > to || this.length === 0) return
+    const after = to === maxId ? undefined : nextId(to)
+    let end = after === undefined || after > this.lastId ? this.next : this.positionOf(after)
+    let step = 16
+    while (end > 0) {
+      const start = Math.max(0, end - step)
+      const records = this.read({ position: start }, end - start).filter(
+        record => record.position < end,
+      )
+      for (let index = records.length - 1; index >= 0; index--) {
+        const record = records[index]!
+        if (idOfKey(record.key) < from || !visit(record)) return
+      }
+      end = start
+      step = Math.min(4096, step * 4)
+    }
+  }
+
+  append(record: RecordInput, id: Id, limits: { entries: number; bytes: number }): void {
+    const outcome = this.engine.append(this.log, [record])
+    if (!outcome.ok) fail(errors[outcome.error])
+    const { position } = outcome.value[0]!
+    if (this.length === 0) this.#firstId = id
+    this.length++
+    this.lastId = id
+    this.next = position + 1
+    const size = record.envelope.length + record.body.length
+    let node = this.nodes[this.nodes.length - 1]
+    const isFull =
+      node === undefined ||
+      (limits.entries > 0 && node.total >= limits.entries) ||
+      (limits.bytes > 0 && node.bytes + size >= limits.bytes)
+    if (isFull) {
+      node = { first: position, live: 0, total: 0, bytes: 0 }
+      this.nodes.push(node)
+    }
+    node!.live++
+    node!.total++
+    node!.bytes += size
+  }
+
+  /** Takes entries out by their ids; answers those that were there. */
+  remove(ids: readonly Id[]): Id[] {
+    const removed: Id[] = []
+    const positions: number[] = []
+    const seen = new Set<Id>()
+    for (const id of ids) {
+      const record = seen.has(id) ? undefined : this.entry(id)
+      if (record === undefined) continue
+      seen.add(id)
+      removed.push(id)
+      positions.push(record.position)
+      if (id > this.maxDeletedId) this.maxDeletedId = id
+    }
+    if (positions.length === 0) return removed
+    this.#cut(positions)
+    this.saveMeta()
+    return removed
+  }
+
+  #cut(positions: readonly number[]): void {
+    const outcome = this.engine.trim(this.log, { positions })
+    if (!outcome.ok) fail(errors[outcome.error])
+    this.length -= outcome.value.count
+    this.#firstId = undefined
+    for (const position of positions) {
+      const at = this.#nodeOf(position)
+      const node = this.nodes[at]
+      if (node !== undefined && --node.live <= 0) this.nodes.splice(at, 1)
+    }
+  }
+
+  #nodeOf(position: number): number {
+    let low = 0
+    let high = this.nodes.length
+    while (low < high) {
+      const middle = (low + high) >>> 1
+      if (this.nodes[middle]!.first <= position) low = middle + 1
+      else high = middle
+    }
+    return low - 1
+  }
+
+  /**
+   * Trims to a length or up to an id, as Redis does: whole nodes while they may go, then, unless it
+   * is approximate, single entries of the next one.
+   */
+  trim(how: {
+    readonly maxLength?: number | undefined
+    readonly minId?: Id | undefined
+    readonly approximate: boolean
+    readonly limit: number
+  }): number {
+    const { maxLength, minId, approximate, limit } = how
+    const before = this.length
+    const minPosition = minId === undefined ? 0 : this.positionOf(minId)
+    let nodes = 0
+    let left = this.length
+    let deleted = 0
+    let to = -1
+    while (nodes < this.nodes.length) {
+      if (maxLength !== undefined && left <= maxLength) break
+      const node = this.nodes[nodes]!
+      if (limit > 0 && deleted + node.live > limit) break
+      const end = this.nodes[nodes + 1]?.first ?? this.next
+      const goes = maxLength !== undefined ? left - node.live >= maxLength : minPosition >= end
+      if (!goes) break
+      nodes++
+      left -= node.live
+      deleted += node.live
+      to = end
+    }
+    if (nodes > 0) this.#trimBefore(to, nodes)
+    if (!approximate && (maxLength === undefined || this.length > maxLength)) {
+      this.#trimExact(maxLength, minPosition)
+    }
+    if (this.length !== before) {
+      this.#firstId = undefined
+      if (this.length === 0) this.saveMeta()
+    }
+    return before - this.length
+  }
+
+  #trimBefore(position: number, nodes: number): void {
+    const outcome = this.engine.trim(this.log, { before: position })
+    if (!outcome.ok) fail(errors[outcome.error])
+    this.length -= outcome.value.count
+    this.nodes.splice(0, nodes)
+  }
+
+  #trimExact(maxLength: number | undefined, minPosition: number): void {
+    const what = maxLength !== undefined ? { countMax: maxLength } : { before: minPosition }
+    const outcome = this.engine.trim(this.log, what)
+    if (!outcome.ok) fail(errors[outcome.error])
+    const { count } = outcome.value
+    this.length -= count
+    const node = this.nodes[0]
+    if (node !== undefined) node.live -= count
+    if (node !== undefined && node.live <= 0) this.nodes.shift()
+  }
+
+  // What the table holds
+
+  saveMeta(): void {
+    const meta = [this.lastId, this.maxDeletedId, this.addedOffset, this.next, this.groupsMade]
+    this.#note('m', json(meta))
+  }
+
+  saveGroup(group: Group, lazy: boolean): void {
+    const value = json([group.number, group.lastId, group.entriesRead, group.consumersMade])
+    this.#note(`g${group.name}`, value, lazy)
+  }
+
+  saveConsumer(group: Group, consumer: Consumer, lazy: boolean): void {
+    const value = json([consumer.number, consumer.seenAt, consumer.activeAt])
+    this.#note(`c${groupText(group)}${consumer.name}`, value, lazy)
+  }
+
+  savePending(group: Group, pending: Pending, lazy: boolean): void {
+    const value = new Uint8Array(20)
+    const view = new DataView(value.buffer)
+    view.setUint32(0, pending.consumer.number)
+    view.setFloat64(4, pending.deliveredAt)
+    view.setFloat64(12, pending.count)
+    this.#note(`p${groupText(group)}${pending.id}`, value, lazy)
+  }
+
+  forgetPending(group: Group, pending: Pending): void {
+    group.pending.delete(pending.id)
+    pending.consumer.pending.delete(pending.id)
+    this.#note(`p${groupText(group)}${pending.id}`, undefined)
+  }
+
+  #note(field: string, value: Uint8Array | undefined, lazy = false): void {
+    this.changes.set(field, value)
+    if (!lazy) this.urgent = true
+    this.onChange(this)
+  }
+
+  flush(): void {
+    if (this.changes.size === 0) return
+    this.engine.put(this.table, [...this.changes], { lazy: !this.urgent })
+    this.changes.clear()
+    this.urgent = false
+  }
+
+  createGroup(name: string, lastId: Id, entriesRead: number): Group {
+    const group = makeGroup(name, ++this.groupsMade, lastId, entriesRead)
+    this.groups.set(name, group)
+    this.saveMeta()
+    this.saveGroup(group, false)
+    return group
+  }
+
+  dropGroup(group: Group): void {
+    this.groups.delete(group.name)
+    this.#note(`g${group.name}`, undefined)
+    for (const consumer of group.consumers.values()) {
+      this.#note(`c${groupText(group)}${consumer.name}`, undefined)
+    }
+    for (const { id } of group.pending.from(zeroId)) {
+      this.#note(`p${groupText(group)}${id}`, undefined)
+    }
+  }
+
+  createConsumer(group: Group, name: string, now: number): Consumer {
+    const number = ++group.consumersMade
+    const pending = new PendingList()
+    const consumer: Consumer = { name, number, seenAt: now, activeAt: -1, pending }
+    group.consumers.set(name, consumer)
+    this.saveGroup(group, false)
+    this.saveConsumer(group, consumer, false)
+    return consumer
+  }
+
+  dropConsumer(group: Group, consumer: Consumer): number {
+    const held = [...consumer.pending.from(zeroId)]
+    for (const pending of held) this.forgetPending(group, pending)
+    group.consumers.delete(consumer.name)
+    this.#note(`c${groupText(group)}${consumer.name}`, undefined)
+    return held.length
+  }
+
+  /** After a restart: from the log and the table. */
+  load(): boolean {
+    const info = this.engine.log(this.log)
+    const table = this.engine.table(this.table)
+    if (info === undefined || table === undefined) return false
+    this.length = info.count
+    this.next = info.next
+    let next = 0
+    const meta = table.get('m')
+    if (meta !== undefined) {
+      const [lastId, maxDeletedId, addedOffset, at, made] = JSON.parse(decodeUtf8(meta))
+      Object.assign(this, { lastId, maxDeletedId, addedOffset, groupsMade: made })
+      next = at
+    }
+    if (this.length > 0) {
+      this.forEachBackwards(zeroId, maxId, record => {
+        if (record.position >= next || idOfKey(record.key) > this.lastId) {
+          this.lastId = idOfKey(record.key)
+        }
+        return false
+      })
+    }
+    for (let first = info.first, left = info.count; left > 0; first += 100, left -= 100) {
+      const live = Math.min(100, left)
+      this.nodes.push({ first, live, total: live, bytes: 0 })
+    }
+    this.#loadGroups(table)
+    return true
+  }
+
+  #loadGroups(table: ReadonlyMap<string, Uint8Array>): void {
+    const byNumber = new Map<string, Group>()
+    for (const [field, value] of table) {
+      if (field[0] !== 'g') continue
+      const [number, lastId, entriesRead, made] = JSON.parse(decodeUtf8(value))
+      const group = makeGroup(field.slice(1), number, lastId, entriesRead)
+      group.consumersMade = made
+      this.groups.set(group.name, group)
+      byNumber.set(groupText(group), group)
+    }
+    const consumers = new Map<string, Consumer>()
+    for (const [field, value] of table) {
+      if (field[0] !== 'c') continue
+      const group = byNumber.get(field.slice(1, 5))
+      const [number, seenAt, activeAt] = JSON.parse(decodeUtf8(value))
+      const name = field.slice(5)
+      const consumer = { name, number, seenAt, activeAt, pending: new PendingList() }
+      group?.consumers.set(name, consumer)
+      consumers.set(`${field.slice(1, 5)}${number}`, consumer)
+    }
+    for (const [field, value] of table) {
+      if (field[0] !== 'p') continue
+      const view = new DataView(value.buffer, value.byteOffset, value.byteLength)
+      const group = byNumber.get(field.slice(1, 5))
+      const consumer = consumers.get(`${field.slice(1, 5)}${view.getUint32(0)}`)
+      if (group === undefined || consumer === undefined) continue
+      const times = { deliveredAt: view.getFloat64(4), count: view.getFloat64(12) }
+      const pending: Pending = { id: field.slice(5), consumer, ...times }
+      group.pending.add(pending)
+      consumer.pending.add(pending)
+    }
+  }
+}
+
+function makeGroup(name: string, number: number, lastId: Id, entriesRead: number): Group {
+  const pending = new PendingList()
+  const consumers = new Map<string, Consumer>()
+  return { name, number, lastId, entriesRead, pending, consumers, consumersMade: 0, position: -1 }
+}
+
+function groupText({ number }: Group): string {
+  return String.fromCharCode(
+    (number >>> 21) & 127,
+    (number >>> 14) & 127,
+    (number >>> 7) & 127,
+    number & 127,
+  )
+}

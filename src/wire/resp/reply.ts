@@ -1,0 +1,183 @@
+/**
+ * Writing replies, in RESP2 or RESP3. What RESP2 has no type for becomes what Redis sends there.
+ *
+ *     +OK\r\n   -ERR text\r\n   :1\r\n   $3\r\nabc\r\n   *2\r\n…        both
+ *     _\r\n   #t\r\n   ,1.5\r\n   %1\r\n…   ~1\r\n…   >3\r\n…   =7\r\ntxt:abc\r\n   (123\r\n     RESP3
+ */
+
+import type { ByteWriter } from '../../base/bytes.ts'
+
+export type Protocol = 2 | 3
+
+export class Reply {
+  out: ByteWriter
+  protocol: Protocol = 2
+
+  constructor(out: ByteWriter) {
+    this.out = out
+  }
+
+  ok(): void {
+    this.simple('OK')
+  }
+
+  simple(text: string): void {
+    this.#line(0x2b, text)
+  }
+
+  /** `text` with its code: `ERR …`, `WRONGTYPE …`. Line ends in it would break the protocol. */
+  error(text: string): void {
+    this.#line(0x2d, text.replace(/[\r\n]/g, ' '))
+  }
+
+  integer(value: number): void {
+    this.#head(0x3a, value)
+  }
+
+  big(value: bigint): void {
+    this.#line(0x3a, value.toString())
+  }
+
+  boolean(value: boolean): void {
+    if (this.protocol === 2) this.integer(value ? 1 : 0)
+    else this.#line(0x23, value ? 't' : 'f')
+  }
+
+  null(): void {
+    if (this.protocol === 2) this.#line(0x24, '-1')
+    else this.#line(0x5f, '')
+  }
+
+  nullArray(): void {
+    if (this.protocol === 2) this.#line(0x2a, '-1')
+    else this.#line(0x5f, '')
+  }
+
+  double(value: number): void {
+    if (this.protocol === 2) this.bulk(doubleText(value))
+    else this.#line(0x2c, doubleText(value))
+  }
+
+  /** Text with one character a byte. */
+  bulk(text: string): void {
+    const { out } = this
+    this.#head(0x24, text.length)
+    out.reserve(text.length + 2)
+    const { bytes } = out
+    let at = out.end
+    for (let index = 0; index < text.length; index++) bytes[at++] = text.charCodeAt(index)
+    bytes[at++] = 0x0d
+    bytes[at++] = 0x0a
+    out.end = at
+  }
+
+  bytes(value: Uint8Array): void {
+    const { out } = this
+    this.#head(0x24, value.length)
+    out.reserve(value.length + 2)
+    out.bytes.set(value, out.end)
+    out.end += value.length
+    out.bytes[out.end++] = 0x0d
+    out.bytes[out.end++] = 0x0a
+  }
+
+  verbatim(text: string): void {
+    if (this.protocol === 2) {
+      this.bulk(text)
+      return
+    }
+    this.#head(0x3d, text.length + 4)
+    this.out.utf8('txt:')
+    for (let index = 0; index < text.length; index++) this.out.u8(text.charCodeAt(index) & 0xff)
+    this.out.u16(0x0d0a)
+  }
+
+  array(count: number): void {
+    this.#head(0x2a, count)
+  }
+
+  /** `count` pairs follow. */
+  map(count: number): void {
+    if (this.protocol === 2) this.#head(0x2a, count * 2)
+    else this.#head(0x25, count)
+  }
+
+  set(count: number): void {
+    this.#head(this.protocol === 2 ? 0x2a : 0x7e, count)
+  }
+
+  push(count: number): void {
+    this.#head(this.protocol === 2 ? 0x2a : 0x3e, count)
+  }
+
+  bulks(values: readonly string[]): void {
+    this.array(values.length)
+    for (const value of values) this.bulk(value)
+  }
+
+  /** Replies that are already encoded. */
+  raw(bytes: Uint8Array): void {
+    this.out.raw(bytes)
+  }
+
+  /** Makes room for a count that is not known yet; see `patch`. */
+  hole(): number {
+    const { out } = this
+    const at = out.end
+    out.reserve(holeBytes)
+    out.end += holeBytes
+    return at
+  }
+
+  /** Writes the head of an aggregate into its hole and closes the gap. */
+  patch(hole: number, kind: 'array' | 'map', count: number): void {
+    const { out } = this
+    const end = out.end
+    out.end = hole
+    if (kind === 'array') this.array(count)
+    else this.map(count)
+    const used = out.end
+    out.bytes.copyWithin(used, hole + holeBytes, end)
+    out.end = end - (hole + holeBytes - used)
+  }
+
+  #line(kind: number, text: string): void {
+    const { out } = this
+    out.reserve(text.length + 3)
+    const { bytes } = out
+    let at = out.end
+    bytes[at++] = kind
+    for (let index = 0; index < text.length; index++) bytes[at++] = text.charCodeAt(index)
+    bytes[at++] = 0x0d
+    bytes[at++] = 0x0a
+    out.end = at
+  }
+
+  #head(kind: number, value: number): void {
+    if (value < 0 || value > 99) {
+      this.#line(kind, String(value))
+      return
+    }
+    const { out } = this
+    out.reserve(5)
+    const { bytes } = out
+    bytes[out.end++] = kind
+    if (value > 9) bytes[out.end++] = 0x30 + Math.floor(value / 10)
+    bytes[out.end++] = 0x30 + (value % 10)
+    bytes[out.end++] = 0x0d
+    bytes[out.end++] = 0x0a
+  }
+}
+
+/** Enough for any head. */
+const holeBytes = 20
+
+/** As `%.17g` would say it, and shorter where that says the same. */
+export function doubleText(value: number): string {
+  if (value === Infinity) return 'inf'
+  if (value === -Infinity) return '-inf'
+  if (Number.isNaN(value)) return 'nan'
+  if (Object.is(value, -0)) return '-0'
+  const text = String(value)
+  return text.includes('e') ? text.replace(/e([+-])(\d)$/, 'e$10$2') : text
+}
