@@ -1,8 +1,8 @@
 /**
- * `node dist/tests/hostile/disk-full.js`: a disk of 300 MB as the data folder. Once the broker fills
- * it itself until it blocks its publishers, and consumers drain it; once another program takes the
- * last byte, so that writes fail, and gives the space back. Publishing goes on by itself, and nothing
- * that was confirmed is lost. Mounting needs root; without it the program says so.
+ * A disk of 300 MB as the data folder. Once the broker fills it itself until it blocks its
+ * publishers, and consumers drain it; once another program takes the last byte, so that writes
+ * fail, and gives the space back. Publishing goes on by itself, and nothing that was confirmed is
+ * lost. Mounting needs root; without it the program says so.
  */
 
 import { execFileSync } from 'node:child_process'
@@ -123,25 +123,28 @@ async function squeezeBroker(folder: string, squeeze: Squeeze): Promise<Ledger> 
   return ledger
 }
 
-if (process.getuid?.() !== 0) {
-  console.error('NOT RUN: mounting a small disk needs root.')
-  process.exit(1)
-}
-const rows: string[][] = []
-let kept = true
-for (const squeeze of squeezes) {
-  const folder = temporaryFolder('disk')
-  execFileSync('mount', ['-t', 'tmpfs', '-o', `size=${diskBytes}`, 'tmpfs', folder])
-  try {
-    const ledger = await squeezeBroker(folder, squeeze)
-    kept &&= ledger.kept
-    if (!ledger.kept) console.error(ledger.details.join('\n'))
-    const counts = [ledger.counts.confirmed, ledger.counts.refused]
-    const broken = breaches.map(breach => ledger.broken[breach])
-    rows.push([squeeze.name, ...[...counts, ...broken].map(String)])
-  } finally {
-    execFileSync('umount', ['-l', folder])
+/** Prints what came of it; false when a promise was not kept, or nothing could be tried. */
+export async function runDiskFull(): Promise<boolean> {
+  if (process.getuid?.() !== 0) {
+    console.error('NOT RUN: mounting a small disk needs root.')
+    return false
   }
+  const rows: string[][] = []
+  let kept = true
+  for (const squeeze of squeezes) {
+    const folder = temporaryFolder('disk')
+    execFileSync('mount', ['-t', 'tmpfs', '-o', `size=${diskBytes}`, 'tmpfs', folder])
+    try {
+      const ledger = await squeezeBroker(folder, squeeze)
+      kept &&= ledger.kept
+      if (!ledger.kept) console.error(ledger.details.join('\n'))
+      const counts = [ledger.counts.confirmed, ledger.counts.refused]
+      const broken = breaches.map(breach => ledger.broken[breach])
+      rows.push([squeeze.name, ...[...counts, ...broken].map(String)])
+    } finally {
+      execFileSync('umount', ['-l', folder])
+    }
+  }
+  console.log(formatTable(['filled', 'confirmed', 'refused', ...breaches], rows))
+  return kept
 }
-console.log(formatTable(['filled', 'confirmed', 'refused', ...breaches], rows))
-process.exit(kept ? 0 : 1)
