@@ -16,6 +16,7 @@ import { FolderLocked, openFolder } from '../platform/storage.ts'
 import { netTransport } from '../platform/transport.ts'
 import { amqpServer } from '../servers/amqp/server.ts'
 import { Connections } from '../servers/listener.ts'
+import type { Transport } from '../servers/transport.ts'
 import { CommandFailure } from './failure.ts'
 import type { Log } from './log.ts'
 import type { Settings } from './options.ts'
@@ -120,6 +121,7 @@ async function bindPorts(parts: Parts, connections: Connections): Promise<Broker
     })
     endpoints.push(endpoint('amqp', plan.tls === undefined ? 'amqp' : 'amqps', plan.host, port))
   }
+  await bindKafka(parts, connections, { endpoints, transport })
   const sqs = await bindSqs(parts, endpoints)
   let admin: AdminServer | undefined
   const broker = { engine, connections, endpoints, stopping: false, release }
@@ -136,6 +138,22 @@ async function bindPorts(parts: Parts, connections: Connections): Promise<Broker
     endpoints.push(endpoint('http', scheme, plan.host, served.port))
   }
   return Object.assign(broker, { admin, sqs })
+}
+
+async function bindKafka(
+  { plan, engine, random }: Parts,
+  connections: Connections,
+  { endpoints, transport }: { readonly endpoints: Endpoint[]; readonly transport: Transport },
+): Promise<void> {
+  if (plan.kafkaPort === undefined) return
+  const { kafkaServer } = await import('../servers/kafka/server.ts')
+  const authenticate = plan.users === undefined ? undefined : authenticator(plan)
+  const server = kafkaServer({ engine, clock: systemClock, random, authenticate })
+  const address = { host: plan.host, port: plan.kafkaPort }
+  const { port } = await connections.listen({ server, transport, address }).catch(error => {
+    throw explainPort(error, 'kafka', address)
+  })
+  endpoints.push(endpoint('kafka', plan.tls === undefined ? 'kafka' : 'kafkas', plan.host, port))
 }
 
 async function bindSqs(

@@ -57,7 +57,7 @@ function checkNode(): Finding {
 
 async function checkPorts(settings: Settings): Promise<Finding[]> {
   const findings: Finding[] = []
-  for (const flag of ['amqp', 'sqs', 'http'] as const) {
+  for (const flag of ['amqp', 'kafka', 'sqs', 'http'] as const) {
     const port = shiftPort(settings[flag], settings.portOffset)
     if (port === undefined) continue
     const check = `port ${port}`

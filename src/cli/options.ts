@@ -87,6 +87,15 @@ export const options = {
     help: 'AMQP 0-9-1',
     commands: brokers,
   },
+  kafka: {
+    kind: 'port',
+    placeholder: 'PORT|off',
+    fallback: 9092 as PortSetting,
+    parse: parsePort,
+    expects: 'a port (0 = any free one) or off',
+    help: "Kafka's protocol",
+    commands: brokers,
+  },
   sqs: {
     kind: 'port',
     placeholder: 'PORT|off',

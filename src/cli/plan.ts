@@ -15,6 +15,7 @@ export interface Plan {
   readonly host: string
   readonly amqpPort: number | undefined
   readonly httpPort: number | undefined
+  readonly kafkaPort: number | undefined
   readonly sqsPort: number | undefined
   readonly sqs: { readonly keys: readonly SqsKey[] | undefined; readonly coolDownMs: number }
   readonly profile: ProfileName
@@ -38,12 +39,13 @@ export function makePlan(settings: Settings): Plan {
   }
   const amqpPort = shiftPort(settings.amqp, settings.portOffset)
   const httpPort = shiftPort(settings.http, settings.portOffset)
+  const kafkaPort = shiftPort(settings.kafka, settings.portOffset)
   const keys = parseSqsKeys(settings.sqsKeys)
   // Users have no keys to sign with: on an address that others reach, SQS needs keys of its own.
   const sqsIsSafe = isLoopback(settings.host) || settings.insecure || keys !== undefined
   const sqsPort = sqsIsSafe ? shiftPort(settings.sqs, settings.portOffset) : undefined
-  if (amqpPort === undefined && httpPort === undefined && sqsPort === undefined) {
-    throw usageFailure('with --amqp=off, --sqs=off and --http=off there is nothing to serve.')
+  if ([amqpPort, kafkaPort, sqsPort, httpPort].every(port => port === undefined)) {
+    throw usageFailure('with --amqp, --kafka, --sqs and --http off there is nothing to serve.')
   }
   return {
     data: settings.memory ? undefined : settings.data,
@@ -51,6 +53,7 @@ export function makePlan(settings: Settings): Plan {
     host: settings.host,
     amqpPort,
     httpPort,
+    kafkaPort,
     sqsPort,
     sqs: { keys, coolDownMs: settings.sqsCoolDown },
     profile: settings.profile as ProfileName,

@@ -61,7 +61,13 @@ export function launchSpillway(options: SpillwayOptions = {}): LaunchedBroker {
   const readyFile = join(readyFolder, 'ready.json')
   const args = [
     ...[mainFile, 'serve', '--data', folder, '--ready-file', readyFile, '--log-level', 'warn'],
-    ...[`--amqp=${options.amqpPort ?? 0}`, '--http=0', '--sqs=0', ...(options.args ?? [])],
+    ...[
+      `--amqp=${options.amqpPort ?? 0}`,
+      '--http=0',
+      '--kafka=0',
+      '--sqs=0',
+      ...(options.args ?? []),
+    ],
   ]
   const startedAt = performance.now()
   const child = startChild(process.execPath, args, { env: { ...process.env, NO_COLOR: '1' } })

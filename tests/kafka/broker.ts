@@ -1,4 +1,4 @@
-/** A Kafka server on the real engine, on a port of its own, in this process: it can be restarted. */
+/** A Kafka server on the real engine, on a port of its own, in this process, to be restarted. */
 
 import { type EngineDoor, openEngine } from '../../src/engine/engine.ts'
 import { systemClock } from '../../src/platform/clock.ts'

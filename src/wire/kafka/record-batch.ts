@@ -6,7 +6,7 @@
  *     27  firstTimestamp:int64 35  maxTimestamp:int64   43  producerId:int64
  *     51  producerEpoch:int16  53  baseSequence:int32   57  count:int32          61  records …
  *
- *     attributes   bits 0–2 compression, 3 timestamp type, 4 transactional, 5 control, 6 delete horizon
+ *     attributes   bits 0–2 compression, 3 timestamp type, 4 transactional, 5 control
  *     record       length attributes:int8 timestampDelta offsetDelta key value headers; all but the
  *                  attributes are zigzag varints, a length of −1 is null
  *
