@@ -1,4 +1,4 @@
-/** What does a deep backlog cost? Ten million records of 1 KB: about 11 GB in a temporary folder. */
+/** What does a deep backlog cost? Ten million records of 1 KB: 11 GB in a temporary folder. */
 
 import { rmSync } from 'node:fs'
 import { type SpillwayBroker, startSpillway } from '../tests/harness/broker.ts'
