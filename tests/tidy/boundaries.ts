@@ -211,8 +211,5 @@ export const entries = [
  * says so when that is forgotten.
  */
 export const beingBuilt: readonly { readonly folder: string; readonly since: string }[] = [
-  { folder: 'src/wire/kafka', since: '2026-11-24' },
-  { folder: 'src/wire/resp', since: '2026-11-24' },
-  { folder: 'src/servers/kafka', since: '2026-11-24' },
-  { folder: 'src/servers/redis', since: '2026-11-24' },
+  { folder: 'src/servers/amqp/management', since: '2026-11-24' },
 ]
