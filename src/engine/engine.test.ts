@@ -63,6 +63,46 @@ function restart(world: SimulatedWorld, engine: EngineDoor): EngineDoor {
   return openEngine(world)
 }
 
+describe('a route that chooses', () => {
+  const both = { q: { queue: {} }, r: { queue: {} } }
+
+  it('takes the same binding for the same key, in proportion to the weights', () => {
+    const { engine } = open(both)
+    engine.createRoute('h', { kind: 'hash' })
+    engine.bind({ route: 'h', target: { kind: 'log', name: 'q' }, key: '', weight: 1 })
+    engine.bind({ route: 'h', target: { kind: 'log', name: 'r' }, key: '', weight: 3 })
+    for (let round = 0; round < 2; round++) {
+      for (let key = 0; key < 1000; key++) {
+        assert.equal(engine.publish('h', `key ${key}`, text('x')).routed, 1)
+      }
+    }
+    const first = engine.log('q')!.count
+    assert.equal(first % 2, 0)
+    assert.ok(first > 400 && first < 600, `${first} of 2000`)
+  })
+
+  it('hashes an attribute when it is told to', () => {
+    const { engine } = open(both)
+    engine.createRoute('h', { kind: 'hash', attribute: 'user' })
+    for (const name of ['q', 'r'])
+      engine.bind({ route: 'h', target: { kind: 'log', name }, key: '' })
+    for (let key = 0; key < 50; key++) {
+      engine.publish('h', `key ${key}`, text('x'), () => new Map([['user', 7]]))
+    }
+    assert.deepEqual([engine.log('q')!.count, engine.log('r')!.count].sort(), [0, 50])
+  })
+
+  it('takes any binding at random', () => {
+    const { engine } = open(both)
+    engine.createRoute('any', { kind: 'random' })
+    for (const name of ['q', 'r'])
+      engine.bind({ route: 'any', target: { kind: 'log', name }, key: '' })
+    for (let round = 0; round < 1000; round++) engine.publish('any', 'same key', text('x'))
+    const first = engine.log('q')!.count
+    assert.ok(first > 400 && first < 600, `${first} of 1000`)
+  })
+})
+
 describe('a queue', () => {
   it('hands records out in order, once each, and forgets what is done', () => {
     const { engine } = open({ q: { queue: {} } })

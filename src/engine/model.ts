@@ -184,13 +184,16 @@ export const defaultLog: LogConfig = {
 
 /**
  * How a route chooses: `direct` by equal key, `fan-out` always, `pattern` by words (`*` is one
- * word, `#` any number), `attributes` by the record's attributes.
+ * word, `#` any number), `attributes` by the record's attributes. The last two choose one binding:
+ * `hash` the same one for the same key, in proportion to the weights, `random` any of them.
  */
-export type RouteKind = 'direct' | 'fan-out' | 'pattern' | 'attributes'
+export type RouteKind = 'direct' | 'fan-out' | 'pattern' | 'attributes' | 'hash' | 'random'
 
 export interface RouteConfig {
   readonly kind: RouteKind
   readonly durable: boolean
+  /** For `hash`: what is hashed instead of the key. */
+  readonly attribute?: string | undefined
   /** Where records go that match no binding. */
   readonly alternate: string | undefined
   /** Dropped when its last binding is taken off (once it had one). */
@@ -220,6 +223,8 @@ export interface Binding {
   readonly target: { readonly kind: 'log' | 'route'; readonly name: string }
   readonly key: string
   readonly attributes?: AttributeMatch | undefined
+  /** For `hash` routes; default 1. */
+  readonly weight?: number | undefined
   /** Part of the identity, for a server's own use. */
   readonly labels?: Labels | undefined
 }

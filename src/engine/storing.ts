@@ -60,6 +60,7 @@ export class Storing {
     time: 0,
     span: 1,
   }
+  readonly #random = (): number => this.#core.ports.random.uint32()
   #deadDepth = 0
 
   constructor(core: Core) {
@@ -159,10 +160,10 @@ export class Storing {
     }
     const known = remembered.byKey.get(key)
     if (known !== undefined) return known
-    const walk = { found: new Set<Log>(), seen: new Set<Route>(), byAttributes: false }
+    const walk = { found: new Set<Log>(), seen: new Set<Route>(), varies: false }
     this.#walk(route, key, attributes, walk)
     const logs = [...walk.found]
-    if (!walk.byAttributes) {
+    if (!walk.varies) {
       if (remembered.byKey.size >= limits.routeCacheMax) remembered.byKey.clear()
       remembered.byKey.set(key, logs)
     }
@@ -174,14 +175,14 @@ export class Storing {
     route: Route,
     key: string,
     attributes: AttributesOf,
-    walk: { found: Set<Log>; seen: Set<Route>; byAttributes: boolean },
+    walk: { found: Set<Log>; seen: Set<Route>; varies: boolean },
   ): void {
     if (walk.seen.has(route)) return
     walk.seen.add(route)
     const { state } = this.#core
-    if (route.config.kind === 'attributes') walk.byAttributes = true
+    if (route.varies) walk.varies = true
     let matched = 0
-    route.match(key, attributes, binding => {
+    route.match(key, attributes, this.#random, binding => {
       matched++
       if (binding.target.kind === 'log') {
         const log = state.logs.get(binding.target.name)
@@ -303,6 +304,8 @@ export class Storing {
       to += part.length
     }
 
+    // What is to wait lives from when its wait is over.
+    const from = Math.max(time, record.dueAt ?? 0)
     let durable = false
     let target = at + recordHeaderBytes
     for (const log of targets) {
@@ -310,7 +313,7 @@ export class Storing {
       view.setUint32(target, log.id, true)
       view.setUint32(target + 4, 0, true)
       view.setFloat64(target + 8, log.next, true)
-      view.setFloat64(target + 16, passage.expiresAt ?? expiryOf(log, record.ttlMs, time), true)
+      view.setFloat64(target + 16, passage.expiresAt ?? expiryOf(log, record.ttlMs, from), true)
       target += targetBytes
     }
     journal.locate(this.#location)
@@ -324,7 +327,7 @@ export class Storing {
     placing.span = record.span ?? 1
     journal.finish(durable && record.transient !== true ? 'record' : 'lazy')
     for (const log of targets) {
-      placing.expires = (passage.expiresAt ?? expiryOf(log, record.ttlMs, time)) !== Infinity
+      placing.expires = (passage.expiresAt ?? expiryOf(log, record.ttlMs, from)) !== Infinity
       state.append(log, log.next, this.#location, body.length, placing)
       log.traffic.appended++
       this.#core.touch(log)

@@ -2,6 +2,7 @@
 
 import { unreachable } from '../../src/base/assert.ts'
 import type { AttributeMatch, Binding } from '../../src/engine/model.ts'
+import { bindingIdentity, chooseByHash } from '../../src/engine/state/route.ts'
 import type { Model, ModelRoute } from './model.ts'
 
 export type ModelAttributes = { readonly [name: string]: string | number } | undefined
@@ -61,9 +62,19 @@ function matches(
       return matchesWords(binding.key.split('.'), key.split('.'))
     case 'attributes':
       return matchesAttributes(binding.attributes, attributes ?? {})
+    case 'hash':
+      return binding === chosenByHash(route, key)
+    case 'random':
+      // No model can know which; so the workload makes no such routes.
+      return false
     default:
       return unreachable(route.config.kind)
   }
+}
+
+function chosenByHash(route: ModelRoute, key: string): Binding | undefined {
+  const entries = route.bindings.map(one => [bindingIdentity(one), one] as const)
+  return chooseByHash(new Map(entries), key)
 }
 
 function matchesWords(pattern: readonly string[], words: readonly string[]): boolean {

@@ -106,7 +106,7 @@ export function place(
     ...rest,
     position,
     time,
-    expiresAt: time + ttlMs,
+    expiresAt: Math.max(time, dueAt ?? 0) + ttlMs,
     state: dueAt === undefined || log.config.queue === undefined ? 'ready' : 'delayed',
     dueAt: dueAt ?? 0,
     holder: '',

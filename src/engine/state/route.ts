@@ -1,6 +1,7 @@
 /**
  * Routes: from a name and a key to logs. Each route keeps its bindings in the shape in which it
- * looks them up: by key, all, as a tree of words, or as a list to compare attributes with.
+ * looks them up: by key, all, as a tree of words, or as a list to compare attributes with or to
+ * choose one from.
  * Pure data and matching; who may bind what is decided at the door.
  */
 
@@ -11,8 +12,9 @@ export type Attributes = ReadonlyMap<string, AttributeValue>
 
 /** The identity of a binding: all of its fields. */
 export function bindingIdentity(binding: Binding): string {
-  const { target, key, attributes, labels } = binding
-  return JSON.stringify([target.kind, target.name, key, canonical(attributes), canonical(labels)])
+  const { target, key, attributes, weight, labels } = binding
+  const match = canonical(attributes)
+  return JSON.stringify([target.kind, target.name, key, match, weight ?? 1, canonical(labels)])
 }
 
 function canonical(value: unknown): unknown {
@@ -71,10 +73,22 @@ export class Route {
     return this.bindings.has(bindingIdentity(binding))
   }
 
-  /** Calls back for each binding that matches; the same target may come several times. */
+  /** True when the key alone does not decide. */
+  get varies(): boolean {
+    const { kind, attribute } = this.config
+    return (
+      kind === 'attributes' || kind === 'random' || (kind === 'hash' && attribute !== undefined)
+    )
+  }
+
+  /**
+   * Calls back for each binding that matches; the same target may come several times. `random` is
+   * asked for 32 bits by routes that choose at random.
+   */
   match(
     key: string,
     attributes: (() => Attributes) | undefined,
+    random: () => number,
     visit: (binding: Binding) => void,
   ): void {
     switch (this.config.kind) {
@@ -92,6 +106,18 @@ export class Route {
         for (const binding of this.bindings.values()) {
           if (matchesAttributes(binding.attributes, values)) visit(binding)
         }
+        return
+      }
+      case 'hash': {
+        const { attribute } = this.config
+        const value = attribute === undefined ? key : attributes?.().get(attribute)
+        const chosen = chooseByHash(this.bindings, String(value ?? ''))
+        if (chosen !== undefined) visit(chosen)
+        return
+      }
+      case 'random': {
+        const { size } = this.bindings
+        if (size > 0) visit([...this.bindings.values()][random() % size]!)
         return
       }
       default:
@@ -189,6 +215,40 @@ function matchWords(
 function expand(nodes: Set<WordNode>): Set<WordNode> {
   for (const node of nodes) if (node.many !== undefined) nodes.add(node.many)
   return nodes
+}
+
+/**
+ * Weighted rendezvous hashing: every binding draws a number for the text, and the highest wins. So
+ * a binding that comes or goes moves only the texts that it wins.
+ */
+export function chooseByHash(
+  bindings: ReadonlyMap<string, Binding>,
+  text: string,
+): Binding | undefined {
+  let chosen: Binding | undefined
+  let best = Number.NEGATIVE_INFINITY
+  for (const [identity, binding] of bindings) {
+    const drawn = (hash32(identity, hash32(text, 0)) + 0.5) / 0x1_0000_0000
+    const score = -(binding.weight ?? 1) / Math.log(drawn)
+    if (score <= best) continue
+    best = score
+    chosen = binding
+  }
+  return chosen
+}
+
+/** MurmurHash3's way of mixing, over UTF-16 units: stable, and not for secrets. */
+function hash32(text: string, seed: number): number {
+  let hash = seed
+  for (let index = 0; index < text.length; index++) {
+    const word = Math.imul(text.charCodeAt(index), 0xcc9e2d51)
+    hash ^= Math.imul((word << 15) | (word >>> 17), 0x1b873593)
+    hash = (Math.imul((hash << 13) | (hash >>> 19), 5) + 0xe6546b64) | 0
+  }
+  hash ^= text.length
+  hash = Math.imul(hash ^ (hash >>> 16), 0x85ebca6b)
+  hash = Math.imul(hash ^ (hash >>> 13), 0xc2b2ae35)
+  return (hash ^ (hash >>> 16)) >>> 0
 }
 
 function matchesAttributes(wanted: AttributeMatch | undefined, values: Attributes): boolean {

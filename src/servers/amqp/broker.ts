@@ -10,7 +10,8 @@ import type { Random } from '../../engine/ports.ts'
 import { Access, type Authenticate, type Digest } from './access.ts'
 import type { Connection } from './connection.ts'
 import { fail, locked, named, refuse } from './errors.ts'
-import { exchangeDefinitionOf, queueDefinitionOf } from './mapping.ts'
+import { type Deduplication, deduplicationOf } from './exchange-types.ts'
+import { type ExchangeDefinition, exchangeDefinitionOf, queueDefinitionOf } from './mapping.ts'
 import { defaultVhost, engineName, nameIn } from './names.ts'
 import { Policies } from './policies.ts'
 import { type Profile, type ProfileName, profiles } from './profiles.ts'
@@ -30,6 +31,8 @@ export interface AmqpServerOptions {
   readonly digest?: Digest | undefined
   /** For generated names of queues, consumers and reply addresses: they must not be guessable. */
   readonly random: Random
+  /** Wall-clock milliseconds, for display. */
+  readonly now?: (() => number) | undefined
   /** Which RabbitMQ to behave like; default 4.2. */
   readonly profile?: ProfileName | undefined
   /** Virtual hosts that are there from the beginning; default: only `/`. */
@@ -45,6 +48,12 @@ export interface AmqpServerOptions {
   readonly acknowledgeMs?: number | undefined
 }
 
+/** What publishing to an exchange takes besides routing. */
+export interface SpecialExchange {
+  readonly delays: boolean
+  readonly seen: Deduplication | undefined
+}
+
 export class Broker {
   readonly engine: EngineDoor
   readonly options: AmqpServerOptions
@@ -58,6 +67,10 @@ export class Broker {
   readonly owners = new Map<string, object>()
   /** Engine names of internal exchanges. */
   readonly internals = new Set<string>()
+  /** Engine names of exchanges that delay, or know messages again. */
+  readonly special = new Map<string, SpecialExchange>()
+  /** True once there was a queue that knows messages again. */
+  deduplicates = false
   /** Name of a reply queue → the channel of its consumer. */
   readonly replies = new Map<string, Channel>()
   readonly streamReaders = new StreamReaders()
@@ -72,7 +85,11 @@ export class Broker {
     this.access = new Access({ registry: this.registry, engine, random, authenticate, digest })
     this.policies = new Policies(this.registry, engine, this.profile)
     this.messageBytesMax = options.messageBytesMax ?? this.profile.messageBytesMax
-    this.#findInternals()
+    this.#findExchanges()
+    this.deduplicates = this.engine.logs().some(name => {
+      const { queue, dedupeWindowMs, labels } = this.engine.log(name)!.config
+      return queue !== undefined && dedupeWindowMs !== undefined && 'amqp' in labels
+    })
     const vhosts = options.vhosts ?? (this.registry.isNew ? [defaultVhost] : [])
     this.access.seed(vhosts)
     for (const { names } of this.registry.list('vhost')) declareExchanges(this, names[0]!)
@@ -115,13 +132,22 @@ export class Broker {
     if (this.owners.get(info.name) !== owner) locked(name, vhost)
   }
 
-  #findInternals(): void {
+  #findExchanges(): void {
     for (const name of this.engine.routes()) {
       const info = this.engine.route(name)
-      if (info !== undefined && exchangeDefinitionOf(info.config, '').internal) {
-        this.internals.add(name)
-      }
+      if (info !== undefined) this.noteExchange(name, exchangeDefinitionOf(info.config, ''))
     }
+  }
+
+  /** What publishing must know of an exchange that is there now, or not any more. */
+  noteExchange(route: string, exchange: ExchangeDefinition | undefined): void {
+    if (exchange?.internal === true) this.internals.add(route)
+    else this.internals.delete(route)
+    const delays = exchange?.type === 'x-delayed-message'
+    const seen =
+      exchange === undefined ? undefined : deduplicationOf(exchange.type, exchange.arguments)
+    if (delays || seen !== undefined) this.special.set(route, { delays, seen })
+    else this.special.delete(route)
   }
 
   /** Says goodbye to all connections that are meant. */

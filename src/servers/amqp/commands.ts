@@ -64,7 +64,11 @@ const channelTable: readonly ChannelCommand[] = [
   channel(wire.ChannelClose, channels.close, 'unacknowledged messages go back'),
   channel(wire.ChannelFlow, channels.flow, 'active=true only; else 540, as RabbitMQ'),
   channel(wire.AccessRequest, channels.accessRequest, 'always granted'),
-  channel(wire.ExchangeDeclare, exchange.declare, 'direct, fanout, topic, headers'),
+  channel(
+    wire.ExchangeDeclare,
+    exchange.declare,
+    'direct, fanout, topic, headers, and types of plugins: see its README',
+  ),
   channel(wire.ExchangeDelete, exchange.remove, 'if-unused'),
   channel(wire.ExchangeBind, exchange.bind, ''),
   channel(wire.ExchangeUnbind, exchange.unbind, ''),

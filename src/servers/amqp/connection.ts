@@ -45,6 +45,7 @@ import { beginPublish, noMethod, takeContent, unexpectedFrame } from './assembly
 import type { Broker } from './broker.ts'
 import { channelCommands, connectionCommands } from './commands.ts'
 import { AmqpError, textOf } from './errors.ts'
+import { propertyAttributes } from './exchange-types.ts'
 import { start } from './handlers/connection.ts'
 import { PooledRecord, publish } from './handlers/publish.ts'
 import { limits } from './limits.ts'
@@ -76,6 +77,9 @@ export class Connection implements ServerConnection, ChannelHost {
   /** What the user may do; there is one as soon as there can be channels. */
   grants!: Grants
   mechanism = ''
+  /** Wall-clock milliseconds, where somebody tells the time. */
+  readonly connectedAt: number
+  receivedBytes = 0
   prefixBytes = 0
   clientProperties: FieldTable = []
   frameMax: number = limits.frameMax
@@ -109,6 +113,7 @@ export class Connection implements ServerConnection, ChannelHost {
 
   constructor(broker: Broker, context: ConnectionContext) {
     this.id = broker.nextConnection()
+    this.connectedAt = broker.options.now?.() ?? 0
     this.broker = broker
     this.context = context
     this.outbox = context.outbox
@@ -124,6 +129,7 @@ export class Connection implements ServerConnection, ChannelHost {
   receive(bytes: Uint8Array): void {
     if (this.state === 'closed') return
     this.#pulse.received = true
+    this.receivedBytes += bytes.length
     this.#turn(() => this.#reader.push(bytes, this.#onFrame))
   }
 
@@ -267,7 +273,7 @@ export class Connection implements ServerConnection, ChannelHost {
   readonly #attributes = (): ReadonlyMap<string, AttributeValue> => {
     try {
       const properties = decodeProperties(this.#current!.content.properties)
-      return attributesOf(properties.headers ?? [])
+      return new Map([...attributesOf(properties.headers ?? []), ...propertyAttributes(properties)])
     } catch (error) {
       // We are inside a verb, and headers that nobody can read match nothing.
       if (error instanceof WireError) return noAttributes

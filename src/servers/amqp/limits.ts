@@ -23,6 +23,9 @@ export const limits = {
   bodyBytesFirst: 64 * 1024,
   /** Bytes that one open transaction may hold. */
   transactionBytesMax: 256 * 1024 * 1024,
+  /** Ids that one exchange remembers, and the characters of an id that count. */
+  deduplicationIdsMax: 1_000_000,
+  deduplicationIdLength: 63,
   /** Consumers on one channel. */
   consumersMax: 65_535,
   /** Records, and bytes of bodies, that a reader of a stream is given at a time. */

@@ -22,6 +22,8 @@ import type { FieldTable, FieldType, FieldValue } from '../../wire/amqp/field-ta
 import { fieldOf, fromPlain } from '../../wire/amqp/field-table.ts'
 import { decodeText } from '../../wire/amqp/text.ts'
 import { ageOf } from './ages.ts'
+import { deduplicationOf, hashedBy, isPlugin, routeKindOf, weightOf } from './exchange-types.ts'
+import { limits } from './limits.ts'
 import { engineName, nameIn } from './names.ts'
 import type { Profile } from './profiles.ts'
 
@@ -82,6 +84,7 @@ export function logConfigOf(
   if (queueTypeOf(queue.arguments) === 'stream') return streamConfigOf(queue)
   return {
     durable: queue.durable && !queue.exclusive,
+    dedupeWindowMs: dedupeWindowOf(queue.arguments),
     idleMs: integerOf(queue.arguments, 'x-expires'),
     autoDrop: queue.autoDelete,
     queue: queueConfigOf(queue.arguments, vhost, profile),
@@ -102,6 +105,11 @@ function streamConfigOf(queue: QueueDefinition): Partial<LogConfig> {
     queue: undefined,
     labels: { amqp: definitionLabel(queue) },
   }
+}
+
+function dedupeWindowOf(table: FieldTable): number | undefined {
+  const by = deduplicationOf('', table)
+  return by === undefined ? undefined : (by.ttlMs ?? limits.expiryMs)
 }
 
 function queueConfigOf(table: FieldTable, vhost: string, profile: Profile): QueueConfig {
@@ -179,33 +187,31 @@ function argumentsOf(config: LogConfig, vhost: string): FieldTable {
 
 // Exchanges
 
-const kinds: { readonly [type: string]: RouteKind } = {
-  direct: 'direct',
-  fanout: 'fan-out',
-  topic: 'pattern',
-  headers: 'attributes',
-}
-
 const types: { readonly [Kind in RouteKind]: string } = {
   direct: 'direct',
   'fan-out': 'fanout',
   pattern: 'topic',
   attributes: 'headers',
-}
-
-/** The engine's kind of route for an exchange type; undefined: we have no such type. */
-export function routeKindOf(type: string): RouteKind | undefined {
-  return Object.hasOwn(kinds, type) ? kinds[type] : undefined
+  hash: 'x-consistent-hash',
+  random: 'x-random',
 }
 
 export function routeConfigOf(exchange: ExchangeDefinition, vhost: string): Partial<RouteConfig> {
   const alternate = textOf(exchange.arguments, 'alternate-exchange')
   return {
-    kind: kinds[exchange.type] ?? 'direct',
+    kind: routeKindOf(exchange.type, exchange.arguments) ?? 'direct',
     durable: exchange.durable,
+    attribute: hashedBy(exchange.type, exchange.arguments),
     alternate: alternate === undefined ? undefined : engineName(vhost, alternate),
     autoDrop: exchange.autoDelete,
-    labels: { amqp: { ...definitionLabel(exchange), internal: exchange.internal } },
+    labels: {
+      amqp: {
+        ...definitionLabel(exchange),
+        internal: exchange.internal,
+        // The engine's kind tells the others.
+        ...(isPlugin(exchange.type) ? { type: exchange.type } : {}),
+      },
+    },
   }
 }
 
@@ -213,7 +219,7 @@ export function exchangeDefinitionOf(config: RouteConfig, vhost: string): Exchan
   const label = config.labels.amqp
   if (isObject(label)) {
     return {
-      type: types[config.kind],
+      type: typeof label.type === 'string' ? label.type : types[config.kind],
       durable: label.durable === true,
       autoDelete: label.autoDelete === true,
       internal: label.internal === true,
@@ -252,8 +258,16 @@ export interface BindingDefinition {
   readonly arguments: FieldTable
 }
 
-/** `kind` is the source's. The arguments are part of a binding's identity, whatever their order. */
-export function bindingOf(binding: BindingDefinition, vhost: string, kind: RouteKind): Binding {
+/**
+ * `kind` and, where it chooses by weight, `type` are the source's. The arguments are part of a
+ * binding's identity, whatever their order.
+ */
+export function bindingOf(
+  binding: BindingDefinition,
+  vhost: string,
+  kind: RouteKind,
+  type = '',
+): Binding {
   const table = [...binding.arguments].sort(([left], [right]) => (left < right ? -1 : 1))
   return {
     route: engineName(vhost, binding.source),
@@ -263,6 +277,7 @@ export function bindingOf(binding: BindingDefinition, vhost: string, kind: Route
     },
     key: binding.routingKey,
     attributes: kind === 'attributes' ? matchOf(table) : undefined,
+    weight: weightOf(kind === 'hash' ? type : '', binding.routingKey),
     labels: table.length === 0 ? undefined : { amqp: { arguments: tableToJson(table) } },
   }
 }

@@ -35,7 +35,7 @@ export function removeVhost(broker: Broker, vhost: string): boolean {
     for (const route of engine.routes()) {
       if (nameIn(vhost, route) !== undefined) {
         engine.dropRoute(route)
-        broker.internals.delete(route)
+        broker.noteExchange(route, undefined)
       }
     }
     for (const kind of ['permission', 'topic-permission', 'policy', 'operator-policy'] as const) {

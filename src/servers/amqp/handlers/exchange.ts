@@ -1,8 +1,9 @@
 /**
  * exchange.*: declare, delete, and bindings between exchanges. An exchange is the engine's route.
  *
- * Supports: direct, fanout, topic, headers; alternate-exchange, internal, auto-delete.
- * Refuses: plugins' types, redefinition (406), names that begin with `amq.` (403).
+ * Supports: direct, fanout, topic, headers, and plugins' types (`exchange-types.ts`);
+ * alternate-exchange, internal, auto-delete.
+ * Refuses: other types, redefinition (406), names that begin with `amq.` (403).
  */
 
 import { fieldOf, fieldTypeNames } from '../../../wire/amqp/field-table.ts'
@@ -16,8 +17,10 @@ import {
   type ExchangeUnbind,
   ExchangeUnbindOk,
 } from '../../../wire/amqp/methods.ts'
+import { deduplicationTable } from '../deduplication.ts'
 import { fail, named, refuse } from '../errors.ts'
-import { type BindingDefinition, bindingOf, exchangeDefinitionOf, routeKindOf } from '../mapping.ts'
+import { checkExchangeArguments, routeKindOf } from '../exchange-types.ts'
+import { type BindingDefinition, bindingOf, exchangeDefinitionOf } from '../mapping.ts'
 import { engineName, stripLineEnds } from '../names.ts'
 import { checkExchangeEquivalence, checkMatch } from '../queue-arguments.ts'
 import type { Channel } from '../session.ts'
@@ -36,7 +39,7 @@ export function declare(channel: Channel, request: ExchangeDeclare): void {
 
 function declareActive(channel: Channel, name: string, request: ExchangeDeclare): void {
   const { broker, vhost } = channel.host
-  checkType(channel, request.type)
+  checkType(channel, request)
   refuseDefault(name)
   channel.host.grants.check('configure', 'exchange', name)
   const known = broker.engine.route(engineName(vhost, name))
@@ -62,12 +65,13 @@ function declareActive(channel: Channel, name: string, request: ExchangeDeclare)
   const config = broker.policies.routeConfig(request, vhost, name)
   const outcome = broker.engine.createRoute(route, config)
   if (!outcome.ok) refuse(outcome.error, what, outcome.detail)
-  if (request.internal) broker.internals.add(route)
-  else broker.internals.delete(route)
+  broker.noteExchange(route, request)
 }
 
-function checkType(channel: Channel, type: string): void {
-  if (routeKindOf(type) !== undefined) return
+function checkType(channel: Channel, request: ExchangeDeclare): void {
+  const { type } = request
+  checkExchangeArguments(type, request.arguments)
+  if (routeKindOf(type, request.arguments) !== undefined) return
   const { unknownTypeIsPrecondition } = channel.host.broker.profile
   fail(unknownTypeIsPrecondition ? 406 : 503, `unknown exchange type '${type}'`)
 }
@@ -83,7 +87,11 @@ export function remove(channel: Channel, request: ExchangeDelete): void {
   const route = engineName(vhost, name)
   const outcome = broker.engine.dropRoute(route, request.ifUnused ? { used: true } : undefined)
   if (!outcome.ok && outcome.error !== 'not-found') refuse(outcome.error, what, outcome.detail)
-  if (outcome.ok) broker.internals.delete(route)
+  if (outcome.ok) {
+    broker.noteExchange(route, undefined)
+    const table = deduplicationTable(route)
+    if (broker.engine.table(table) !== undefined) broker.engine.dropTable(table)
+  }
   if (!request.noWait) channel.send(ExchangeDeleteOk, {})
 }
 
@@ -132,8 +140,9 @@ export function changeBinding(
     broker.queueFor(channel.host, vhost, destination.name)
   }
   const { kind } = route.config
+  const { type } = exchangeDefinitionOf(route.config, vhost)
   if (kind === 'attributes' && verb === 'bind') checkMatch(definition.arguments)
-  const outcome = broker.engine[verb](bindingOf(definition, vhost, kind))
+  const outcome = broker.engine[verb](bindingOf(definition, vhost, kind, type))
   if (!outcome.ok && !(verb === 'unbind' && outcome.error === 'not-found')) {
     refuse(outcome.error, what, outcome.detail)
   }

@@ -15,7 +15,9 @@ import { formats } from '../../../engine/model.ts'
 import { decodeProperties, encodeProperties } from '../../../wire/amqp/content.ts'
 import { BasicPublish } from '../../../wire/amqp/methods.ts'
 import type { Content } from '../content.ts'
+import { isNew } from '../deduplication.ts'
 import { AmqpError, named } from '../errors.ts'
+import { deduplicationHeader, delayed, delayOf, idIn, numberIn } from '../exchange-types.ts'
 import { copiesOf } from '../headers.ts'
 import { engineName } from '../names.ts'
 import type { Channel, ChannelHost } from '../session.ts'
@@ -31,6 +33,8 @@ export class PooledRecord implements RecordInput {
   priority = 0
   ttlMs: number | undefined = undefined
   transient = false
+  dueAt: number | undefined = undefined
+  dedupeId: string | undefined = undefined
 }
 
 export type Attributes = () => ReadonlyMap<string, AttributeValue>
@@ -54,8 +58,28 @@ export function publish(channel: Channel, record: PooledRecord, attributes: Attr
   record.priority = content.scan.priority
   record.ttlMs = content.ttlMs
   record.transient = content.scan.deliveryMode !== 2
+  record.dueAt = undefined
+  record.dedupeId = undefined
   let keys: string | readonly string[] = content.routingKey.text
   if (content.special) keys = special(channel, record)
+  if (broker.deduplicates || (broker.special.size > 0 && broker.special.has(route))) {
+    publishSpecially(channel, record, { route, keys, attributes })
+    return
+  }
+  publishTo(channel, record, { route, keys, attributes })
+}
+
+interface Destination {
+  readonly route: string
+  readonly keys: string | readonly string[]
+  readonly attributes: Attributes
+}
+
+function publishTo(channel: Channel, record: PooledRecord, to: Destination): void {
+  const { content, host } = channel
+  const { broker, vhost } = host
+  const { route, attributes } = to
+  let { keys } = to
   if (route === '') {
     if (content.routingKey.isReply) {
       reply(channel, content, record)
@@ -68,6 +92,32 @@ export function publish(channel: Channel, record: PooledRecord, attributes: Attr
     return
   }
   finish(channel, content, broker.engine.publish(route, keys, record, attributes))
+}
+
+/** To an exchange that delays or knows messages again, or perhaps to a queue that does. */
+function publishSpecially(channel: Channel, record: PooledRecord, to: Destination): void {
+  const { broker } = channel.host
+  const { engine } = broker
+  const exchange = broker.special.get(to.route)
+  const properties = decodeProperties(record.envelope)
+  const headers = properties.headers ?? []
+  record.dedupeId = idIn(headers, deduplicationHeader)
+  const delayMs = exchange?.delays === true ? delayOf(headers) : undefined
+  if (delayMs !== undefined) {
+    record.dueAt = engine.now + delayMs
+    record.envelope = encodeProperties({ ...properties, headers: delayed(headers, delayMs) })
+  }
+  const by = exchange?.seen
+  const id = by === undefined ? undefined : idIn(headers, by.header)
+  if (by === undefined || id === undefined) {
+    publishTo(channel, record, to)
+    return
+  }
+  const ttlMs = numberIn(headers, 'x-cache-ttl')
+  engine.batch(() => {
+    if (isNew(engine, to.route, by, { id, ttlMs })) publishTo(channel, record, to)
+    else finish(channel, channel.content, { routed: 1, rejected: 0, error: undefined })
+  })
 }
 
 function check(channel: Channel, content: Content): void {

@@ -82,6 +82,7 @@ function create(channel: Channel, name: string, request: QueueDeclare): void {
   const log = engineName(vhost, name)
   const outcome = broker.engine.createLog(log, broker.policies.logConfig(request, vhost, name))
   if (!outcome.ok) refuse(outcome.error, what, outcome.detail)
+  if (outcome.value.config.dedupeWindowMs !== undefined) broker.deduplicates = true
   if (request.exclusive) {
     broker.owners.set(log, channel.host)
     channel.host.exclusives.add(log)

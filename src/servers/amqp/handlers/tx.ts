@@ -84,6 +84,8 @@ export function bufferPublish(
       priority: record.priority,
       ttlMs: record.ttlMs,
       transient: record.transient,
+      dueAt: record.dueAt,
+      dedupeId: record.dedupeId,
     },
   })
 }
