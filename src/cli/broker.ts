@@ -122,6 +122,7 @@ async function bindPorts(parts: Parts, connections: Connections): Promise<Broker
     endpoints.push(endpoint('amqp', plan.tls === undefined ? 'amqp' : 'amqps', plan.host, port))
   }
   await bindKafka(parts, connections, { endpoints, transport })
+  await bindRedis(parts, connections, { endpoints, transport })
   const sqs = await bindSqs(parts, endpoints)
   let admin: AdminServer | undefined
   const broker = { engine, connections, endpoints, stopping: false, release }
@@ -154,6 +155,22 @@ async function bindKafka(
     throw explainPort(error, 'kafka', address)
   })
   endpoints.push(endpoint('kafka', plan.tls === undefined ? 'kafka' : 'kafkas', plan.host, port))
+}
+
+async function bindRedis(
+  { plan, engine, random }: Parts,
+  connections: Connections,
+  { endpoints, transport }: { readonly endpoints: Endpoint[]; readonly transport: Transport },
+): Promise<void> {
+  if (plan.redisPort === undefined) return
+  const { redisServer } = await import('../servers/redis/server.ts')
+  const authenticate = plan.users === undefined ? undefined : authenticator(plan)
+  const server = redisServer({ engine, clock: systemClock, random, authenticate })
+  const address = { host: plan.host, port: plan.redisPort }
+  const { port } = await connections.listen({ server, transport, address }).catch(error => {
+    throw explainPort(error, 'redis', address)
+  })
+  endpoints.push(endpoint('redis', plan.tls === undefined ? 'redis' : 'rediss', plan.host, port))
 }
 
 async function bindSqs(

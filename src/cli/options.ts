@@ -96,6 +96,15 @@ export const options = {
     help: "Kafka's protocol",
     commands: brokers,
   },
+  redis: {
+    kind: 'port',
+    placeholder: 'PORT|off',
+    fallback: 6379 as PortSetting,
+    parse: parsePort,
+    expects: 'a port (0 = any free one) or off',
+    help: 'Redis Streams',
+    commands: brokers,
+  },
   sqs: {
     kind: 'port',
     placeholder: 'PORT|off',

@@ -16,6 +16,7 @@ export interface Plan {
   readonly amqpPort: number | undefined
   readonly httpPort: number | undefined
   readonly kafkaPort: number | undefined
+  readonly redisPort: number | undefined
   readonly sqsPort: number | undefined
   readonly sqs: { readonly keys: readonly SqsKey[] | undefined; readonly coolDownMs: number }
   readonly profile: ProfileName
@@ -40,12 +41,14 @@ export function makePlan(settings: Settings): Plan {
   const amqpPort = shiftPort(settings.amqp, settings.portOffset)
   const httpPort = shiftPort(settings.http, settings.portOffset)
   const kafkaPort = shiftPort(settings.kafka, settings.portOffset)
+  const redisPort = shiftPort(settings.redis, settings.portOffset)
   const keys = parseSqsKeys(settings.sqsKeys)
   // Users have no keys to sign with: on an address that others reach, SQS needs keys of its own.
   const sqsIsSafe = isLoopback(settings.host) || settings.insecure || keys !== undefined
   const sqsPort = sqsIsSafe ? shiftPort(settings.sqs, settings.portOffset) : undefined
-  if ([amqpPort, kafkaPort, sqsPort, httpPort].every(port => port === undefined)) {
-    throw usageFailure('with --amqp, --kafka, --sqs and --http off there is nothing to serve.')
+  const ports = [amqpPort, kafkaPort, redisPort, sqsPort, httpPort]
+  if (ports.every(port => port === undefined)) {
+    throw usageFailure('with every protocol and --http off there is nothing to serve.')
   }
   return {
     data: settings.memory ? undefined : settings.data,
@@ -54,6 +57,7 @@ export function makePlan(settings: Settings): Plan {
     amqpPort,
     httpPort,
     kafkaPort,
+    redisPort,
     sqsPort,
     sqs: { keys, coolDownMs: settings.sqsCoolDown },
     profile: settings.profile as ProfileName,

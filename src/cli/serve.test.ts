@@ -45,7 +45,16 @@ const run = (args: readonly string[], input?: string) => finish(start(args), inp
 
 /** A broker on free ports; resolves when it says on standard output that it is ready. */
 async function serve(args: readonly string[] = ['--memory']) {
-  const child = start(['serve', '--amqp=0', '--kafka=0', '--sqs=0', '--http=0', '--json', ...args])
+  const child = start([
+    'serve',
+    '--amqp=0',
+    '--kafka=0',
+    '--redis=0',
+    '--sqs=0',
+    '--http=0',
+    '--json',
+    ...args,
+  ])
   const finished = finish(child)
   const ready = await new Promise<{ ports: { amqp: number; http: number } }>((resolve, reject) => {
     createInterface({ input: child.stdout! }).once('line', line => resolve(JSON.parse(line)))
@@ -97,9 +106,24 @@ test('what was confirmed is there after a restart', async () => {
 
 test('a folder and a port belong to one broker', async () => {
   const { child, finished, ports } = await serve(['--data', 'held'])
-  const folder = await run(['--data', 'held', '--amqp=0', '--kafka=0', '--sqs=0', '--http=0'])
+  const folder = await run([
+    '--data',
+    'held',
+    '--amqp=0',
+    '--kafka=0',
+    '--redis=0',
+    '--sqs=0',
+    '--http=0',
+  ])
   assert.deepEqual([folder.code, folder.error.split(':')[0]], [1, 'SPILLWAY_E_LOCKED'])
-  const port = await run(['--memory', `--amqp=${ports.amqp}`, '--kafka=0', '--sqs=0', '--http=0'])
+  const port = await run([
+    '--memory',
+    `--amqp=${ports.amqp}`,
+    '--kafka=0',
+    '--redis=0',
+    '--sqs=0',
+    '--http=0',
+  ])
   assert.equal(port.code, 1)
   const advice = `SPILLWAY_E_PORT: ${ports.amqp} is in use. Use --amqp=${ports.amqp + 1}`
   assert.ok(port.error.startsWith(advice), port.error)

@@ -65,6 +65,7 @@ export function launchSpillway(options: SpillwayOptions = {}): LaunchedBroker {
       `--amqp=${options.amqpPort ?? 0}`,
       '--http=0',
       '--kafka=0',
+      '--redis=0',
       '--sqs=0',
       ...(options.args ?? []),
     ],

@@ -225,6 +225,7 @@ export class Broker {
     } catch (error) {
       session.reply.out.end = start
       if (!(error instanceof RedisError)) throw error
+      this.count(wait.command, 'failed')
       this.refused(error.message)
       session.reply.error(error.message)
     }
@@ -286,9 +287,16 @@ function push(session: Session, parts: readonly string[]): void {
   for (const part of parts) session.reply.bulk(part)
 }
 
+const minors = new Map<string, number>()
+
+/** Remembered: it is asked for every command. */
 function minorOf(version: string): number {
+  const known = minors.get(version)
+  if (known !== undefined) return known
   const [major = '0', minor = '0'] = version.split('.')
-  return Number(major) * 100 + Number(minor)
+  const number = Number(major) * 100 + Number(minor)
+  minors.set(version, number)
+  return number
 }
 
 /** Redis' glob: `*`, `?`, `[a-z]`, `[^a]`, and a backslash before a sign that means itself. */

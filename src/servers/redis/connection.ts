@@ -66,7 +66,7 @@ export class Connection implements ServerConnection, Member {
     this.#settle()
   }
 
-  /** Everything that the turn has changed is journaled, and everybody who waited for it is served. */
+  /** What the turn has changed is journaled, and everybody who waited for it is served. */
   #settle(): void {
     if (this.#over) return
     try {

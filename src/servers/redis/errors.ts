@@ -1,4 +1,4 @@
-/** Refusals in Redis' words, on which applications match. A handler throws; the connection writes. */
+/** Refusals in Redis' words, on which applications match. Handlers throw, the connection writes. */
 
 import type { EngineErrorCode } from '../../engine/errors.ts'
 

@@ -1,16 +1,16 @@
 /**
  * Redis' words in the engine's, both directions, pure.
  *
- * An *id* is text of 16 characters, one a byte: milliseconds and sequence number, big endian. So ids
- * sort as text, are the fields of a table as they are, and their bytes are the record's key.
+ * An *id* is text of 16 characters, one a byte: milliseconds and sequence number, big endian. So
+ * ids sort as text, are the fields of a table as they are, and their bytes are the record's key.
  *
  * The *fields* of an entry are kept as they came and as they leave again: an array of bulk strings,
- * which is the envelope (format `redisFields`). When there is one field only and it is called `body`
- * or `data`, its value is the record's body instead, which other protocols read; the envelope then
- * ends after the field's name.
+ * which is the envelope (format `redisFields`). When there is one field only and it is called
+ * `body` or `data`, its value is the record's body instead, which other protocols read; the
+ * envelope then ends after the field's name.
  *
  *     *4\r\n $4\r\nname\r\n $3\r\nAda\r\n $3\r\nage\r\n $2\r\n36\r\n          envelope alone
- *     *2\r\n $4\r\nbody\r\n                                                     14 bytes, and a body
+ *     *2\r\n $4\r\nbody\r\n                                                 14 bytes, and a body
  */
 
 import { encodeUtf8, noBytes } from '../../base/bytes.ts'

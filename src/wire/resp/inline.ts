@@ -10,8 +10,8 @@ import type { Request } from './request.ts'
 const escapes: { readonly [letter: string]: number } = { n: 10, r: 13, t: 9, b: 8, a: 7 }
 
 /**
- * Decodes in place, since words only shrink: the request's places then lie in the line itself. False
- * when a quote is not closed, or not followed by a space.
+ * Decodes in place, since words only shrink: the request's places then lie in the line itself.
+ * False when a quote is not closed, or not followed by a space.
  */
 export function splitLine(bytes: Uint8Array, request: Request): boolean {
   const end = bytes.length

@@ -1,6 +1,7 @@
 /**
- * Reading replies, as a client does: for tests, benchmarks and the inspector. Text has one character
- * a byte. Every prefix of a reply is `undefined`, everything that is not a reply a `WireError`.
+ * Reading replies, as a client does: for tests, benchmarks and the inspector. Text has one
+ * character a byte. Every prefix of a reply is `undefined`, everything that is not a reply a
+ * `WireError`.
  */
 
 import { WireError } from '../schema/errors.ts'

@@ -2,7 +2,7 @@
  * Writing replies, in RESP2 or RESP3. What RESP2 has no type for becomes what Redis sends there.
  *
  *     +OK\r\n   -ERR text\r\n   :1\r\n   $3\r\nabc\r\n   *2\r\n…        both
- *     _\r\n   #t\r\n   ,1.5\r\n   %1\r\n…   ~1\r\n…   >3\r\n…   =7\r\ntxt:abc\r\n   (123\r\n     RESP3
+ *     _\r\n   #t\r\n   ,1.5\r\n   %1\r\n…   ~1\r\n…   >3\r\n…   =7\r\ntxt:abc\r\n   (123\r\n  RESP3
  */
 
 import type { ByteWriter } from '../../base/bytes.ts'

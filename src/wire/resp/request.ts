@@ -29,7 +29,7 @@ export const requestLimits = {
 const cr = 0x0d
 const lf = 0x0a
 
-/** One request: `count` words, each at [starts, ends) of `bytes`. Borrowed until the call returns. */
+/** One request: `count` words, each at [starts, ends) of `bytes`. Borrowed during the call. */
 export class Request {
   bytes: Uint8Array = noBytes
   count = 0
