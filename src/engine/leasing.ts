@@ -10,7 +10,14 @@ import { done, type Outcome, refused } from './errors.ts'
 import { rangesOf, writePositions } from './journal/effects.ts'
 import { kinds } from './journal/format.ts'
 import { limits } from './limits.ts'
-import type { Delivery, PendingInfo, Settlement, Subscriber, Subscription } from './model.ts'
+import type {
+  Delivery,
+  PendingInfo,
+  QueueConfig,
+  Settlement,
+  Subscriber,
+  Subscription,
+} from './model.ts'
 import type { Group } from './state/group.ts'
 import type { Log, Subscribed } from './state/log.ts'
 import type { Lane, Queue } from './state/queue.ts'
@@ -185,6 +192,8 @@ export class Leasing {
 
   #deliver(log: Log, { to, position, attempts, at }: Handed): void {
     const { state } = this.#core
+    // An earlier delivery's callback may have dropped the queue, and the leases with it.
+    if (state.logsById.get(log.id) !== log && to.subscriber.settled !== true) return
     // Whoever leaves or stops reading in the middle of a batch does not get the rest of it.
     if ((to.cancelled || to.paused) && to.subscriber.settled !== true) {
       if (log.queue?.leases.get(position)?.holder !== to.subscriber.holder) return
@@ -580,11 +589,9 @@ function once(positions: readonly number[]): readonly number[] {
   return positions
 }
 
-function backoffMs(
-  retry: { readonly minMs: number; readonly maxMs: number; readonly factor: number },
-  attempts: number,
-): number {
-  return Math.min(retry.maxMs, retry.minMs * retry.factor ** (attempts - 1))
+function backoffMs(retry: NonNullable<QueueConfig['retry']>, attempts: number): number {
+  const times = retry.linear === true ? attempts : retry.factor ** (attempts - 1)
+  return Math.min(retry.maxMs, retry.minMs * times)
 }
 
 /** For the door: the queue or the group that a target names. */

@@ -184,7 +184,8 @@ export class Upkeep {
   ): void {
     const next = hints[0]
     if (next === undefined) return done(undefined)
-    this.#writeFile(hintFileName(next.number), next.bytes, false, error => {
+    // Durably: a hint of a file's earlier life, before a crash cut it, must not come back.
+    this.#writeFile(hintFileName(next.number), next.bytes, true, error => {
       if (error !== undefined) done(error)
       else this.#writeAll(hints.slice(1), done)
     })

@@ -526,20 +526,30 @@ export class Journal {
     })
   }
 
-  /** Makes sure that what was recovered is on the disk before anybody is told about it. */
+  /**
+   * Makes sure that what was recovered is on the disk before anybody is told about it: the bytes,
+   * and the files' names, which a process that was killed may have left unsynced, too.
+   */
   #syncRecovered(replayed: readonly number[]): void {
     const upTo = this.sequence
     for (const number of replayed) this.#unsyncedFiles.add(number)
-    this.#syncFiles(upTo, () => {
-      this.#starting = false
-      if (replayed.length === 0) return
-      if (upTo > this.released) {
-        this.released = upTo
-        this.#events.released()
+    this.#ports.storage.syncDirectory(error => {
+      if (error !== undefined) {
+        const text = `syncing the data folder failed: ${error.message}`
+        return this.fail(new EngineFailure('SPILLWAY_E_WRITE', text, error))
       }
-      this.flush()
-      this.#closeWhenQuiet()
+      this.#syncFiles(upTo, () => this.#started(upTo, replayed.length > 0))
     })
+  }
+
+  #started(upTo: number, isReplayed: boolean): void {
+    this.#starting = false
+    if (isReplayed && upTo > this.released) {
+      this.released = upTo
+      this.#events.released()
+    }
+    this.flush()
+    this.#closeWhenQuiet()
   }
 
   #armLazy(): void {
