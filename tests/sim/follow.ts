@@ -4,7 +4,16 @@
  * explains is left different, for the comparison to find.
  */
 
-import { isExpired, type Model, type ModelLog, type ModelRecord, type Move } from './model.ts'
+import { decodeUtf8 } from '../../src/base/bytes.ts'
+import type { StoredRecord } from '../../src/engine/model.ts'
+import {
+  isExpired,
+  type Model,
+  type ModelDeath,
+  type ModelLog,
+  type ModelRecord,
+  type Move,
+} from './model.ts'
 import { cut, dropLog } from './model-defining.ts'
 import { giveBack } from './model-leasing.ts'
 import { bury, passDeadLetter, place, refusesMore, seenAt, surplusHead } from './model-storing.ts'
@@ -118,37 +127,53 @@ function followMoves(model: Model, seen: Seen, moment: Moment): void {
   const before = new Map([...model.logs.values()].map(log => [log.name, log.next]))
   // Each round can only move records on towards the ends of the routes.
   for (let round = 0; round < 1000 && model.moves.length > 0; round++) {
-    if (adopt(model, seen, moment)) continue
+    if (adopt(model, seen, before, moment)) continue
     const move = model.moves.shift()!
     const gap = vanish(model, seen, move, before.get(move.target) ?? 0, moment)
     before.set(move.target, gap)
   }
 }
 
-function adopt(model: Model, seen: Seen, { now }: Moment): boolean {
+/** Finds one dead letter where the engine has put it, which is behind all that was `before`. */
+function adopt(
+  model: Model,
+  seen: Seen,
+  before: ReadonlyMap<string, number>,
+  { now }: Moment,
+): boolean {
   for (const [name, seenLog] of seen.logs) {
     const log = model.logs.get(name)
     if (log === undefined) continue
     const known = new Set(log.records.map(record => record.position))
     for (const { position, stored } of seenLog.records.values()) {
       if (known.has(position)) continue
-      const id = idOf(stored)
-      const { time } = stored
-      const index = model.moves.findIndex(move => move.target === name && move.passage.id === id)
-      if (index < 0) continue
-      const [move] = model.moves.splice(index, 1)
-      demand(
-        position >= log.next,
-        'I4',
-        `${name} puts ${id} at ${position} and has had ${log.next}`,
-      )
-      demand(time <= now, 'answer', `${id} was moved to ${name} in the future`)
-      place(log, position, move!.passage, time)
+      const move = takeMove(model, name, stored)
+      if (move === undefined) continue
+      const { id } = move.passage
+      const least = before.get(name) ?? 0
+      demand(position >= least, 'I4', `${name} puts ${id} at ${position} and has had ${least}`)
+      demand(stored.time <= now, 'answer', `${id} was moved to ${name} in the future`)
+      const next = log.next
+      place(log, position, move.passage, stored.time)
+      log.next = Math.max(log.next, next)
       followDropHead(model, log, seenLog, now)
       return true
     }
   }
   return false
+}
+
+/** A record may come to a log by several ways: the one on which it died the same deaths is meant. */
+function takeMove(model: Model, target: string, stored: StoredRecord): Move | undefined {
+  const id = idOf(stored)
+  const textOf = (route: string, deaths: readonly ModelDeath[]) =>
+    [route, ...deaths.map(({ queue, reason, count }) => `${queue}:${reason}:${count}`)].join()
+  const text = textOf(decodeUtf8(stored.route), stored.deaths)
+  const index = model.moves.findIndex(
+    ({ target: other, passage }) =>
+      other === target && passage.id === id && textOf(passage.route, passage.deaths) === text,
+  )
+  return index < 0 ? undefined : model.moves.splice(index, 1)[0]
 }
 
 /**
@@ -165,8 +190,13 @@ function vanish(model: Model, seen: Seen, move: Move, next: number, { now }: Mom
     return next
   }
   // In the order of the engine's work the queue may have been full when the record came.
-  const { overflow = 'drop-head' } = log.config.queue ?? {}
-  if (overflow !== 'drop-head' && (seen.logs.get(log.name)?.info.next ?? 0) <= log.next) return next
+  const { queue } = log.config
+  if (
+    queue !== undefined &&
+    queue.overflow !== 'drop-head' &&
+    (seen.logs.get(log.name)?.info.next ?? 0) <= log.next
+  )
+    return next
   const used = new Set(log.records.map(record => record.position))
   let position = next
   while (used.has(position)) position++
@@ -177,6 +207,8 @@ function vanish(model: Model, seen: Seen, move: Move, next: number, { now }: Mom
   const seenLog = seen.logs.get(log.name)
   if (seenLog !== undefined) followDropHead(model, log, seenLog, now)
   const isThere = log.records.includes(record)
+  const hasLimit = (queue?.countMax ?? queue?.bytesMax) !== undefined
   if (isThere && isExpired(record, now)) bury(model, log, record, 'expired')
+  else if (isThere && hasLimit) bury(model, log, record, 'length')
   return position + record.span
 }

@@ -261,7 +261,11 @@ export function giveBack(
   const backoff =
     retry === undefined || !isCounted
       ? 0
-      : Math.min(retry.maxMs, retry.minMs * retry.factor ** (record.attempts - 1))
+      : Math.min(
+          retry.maxMs,
+          retry.minMs *
+            (retry.linear === true ? record.attempts : retry.factor ** (record.attempts - 1)),
+        )
   const delayMs = how.delayMs ?? backoff
   if (!isCounted) record.attempts--
   record.holder = ''
