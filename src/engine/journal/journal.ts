@@ -577,16 +577,28 @@ export class Journal {
     let left = files.length
     if (left === 0) return done()
     for (const number of files) {
-      this.#open(number).sync(error => {
-        if (error !== undefined) {
-          const text = `syncing ${journalFileName(number)} failed: ${error.message}`
-          this.fail(new EngineFailure('SPILLWAY_E_WRITE', text, error))
-        }
+      this.#syncFile(number, () => {
         left--
         if (left > 0 || this.failure !== undefined) return
         this.#synced = Math.max(this.#synced, upTo)
         done()
       })
+    }
+  }
+
+  #syncFile(number: number, done: () => void): void {
+    const failed = (cause: StorageError) => {
+      const text = `syncing ${journalFileName(number)} failed: ${cause.message}`
+      this.fail(new EngineFailure('SPILLWAY_E_WRITE', text, cause))
+    }
+    try {
+      this.#open(number).sync(error => {
+        if (error !== undefined) failed(error)
+        done()
+      })
+    } catch (cause) {
+      failed({ code: 'EIO', message: String(cause) })
+      done()
     }
   }
 
