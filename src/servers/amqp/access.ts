@@ -159,8 +159,11 @@ export class Grants {
   #unrestricted = false
   #patterns: { readonly [Kind in PermissionKind]: RegExp | undefined } | undefined
   #publishes = new Map<string, PublishGrant>()
+  readonly #everything: boolean
 
-  constructor(access: Access, vhost: string, user: string) {
+  /** `everything`: for the broker itself. */
+  constructor(access: Access, vhost: string, user: string, everything = false) {
+    this.#everything = everything
     this.#access = access
     this.#vhost = vhost
     this.#user = user
@@ -244,7 +247,7 @@ export class Grants {
     const topics = registry
       .list('topic-permission')
       .some(({ names: [vhost, user] }) => vhost === this.#vhost && user === this.#user)
-    this.#unrestricted = open && !topics
+    this.#unrestricted = this.#everything || (open && !topics)
   }
 }
 
