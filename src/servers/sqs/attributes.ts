@@ -101,10 +101,12 @@ export function mergeAttributes(
       delete merged[name]
       continue
     }
-    checkValue(name, value, definition)
-    merged[name] = value
+    // AWS takes True for true, as Python prints it.
+    const text = definition.values === truth ? value.toLowerCase() : value
+    checkValue(name, text, definition)
+    merged[name] = text
   }
-  if (fifo && !isNew && given['FifoQueue'] === 'false') {
+  if (fifo && !isNew && given['FifoQueue']?.toLowerCase() === 'false') {
     invalidAttribute('FifoQueue', ' Reason: Modifying queue type is not supported.')
   }
   checkEncryption(given, merged)

@@ -76,7 +76,7 @@ function checkAttributeName(name: string): void {
   const wrong = (text: string) => fail('InvalidParameterValueException', text)
   if (name.length > limits.attributeNameMax)
     wrong('Length of message attribute name must be less than 256 bytes.')
-  if (!/^[A-Za-z0-9_.-]+$/.test(name))
+  if (!/^[\p{L}\p{N}_.-]+$/u.test(name))
     wrong(`Message (user) attribute name '${name}' contains invalid characters.`)
   if (name.startsWith('.') || name.endsWith('.') || name.includes('..')) {
     wrong(`Invalid message attribute name: '${name}' has a period at an end, or two in a row.`)
@@ -114,7 +114,7 @@ function attributeValueOf(
     return wrong(`${what} must contain a non-empty value of type 'String'.`)
   }
   if (forbiddenText.test(text)) {
-    fail('InvalidMessageContents', `Invalid characters found in the value of ${what}.`)
+    return wrong(`Invalid characters found in the value of ${what}.`)
   }
   if (base === 'Number' && !/^[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?$/i.test(text.trim())) {
     return wrong(`Can't cast the value of message (${kind}) attribute '${name}' to a number.`)
@@ -169,7 +169,7 @@ function chosen(
   names: readonly string[],
 ): ReadonlyMap<string, AttributeValue> {
   if (attributes.size === 0 || names.length === 0) return new Map()
-  if (names.includes('All') || names.includes('.*')) return attributes
+  if (names.some(name => name === 'All' || name === '.*' || name === '*')) return attributes
   const matches = (name: string) =>
     names.some(want => want === name || (want.endsWith('.*') && name.startsWith(want.slice(0, -2))))
   return new Map([...attributes].filter(([name]) => matches(name)))

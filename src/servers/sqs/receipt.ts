@@ -79,5 +79,5 @@ export function parseHex(text: string): Uint8Array {
 
 /** 20 digits that rise with the positions, with gaps, as AWS' do. */
 export function sequenceNumberAt(position: number): string {
-  return `18850${String(position * 256 + 128).padStart(15, '0')}`
+  return `18850${849_496_460_467_696 + position * 256}`
 }

@@ -25,7 +25,7 @@ export function createQueue(request: Request, input: Input<typeof wire.CreateQue
   const { broker } = request
   const name = input.QueueName
   const given = input.Attributes ?? {}
-  const fifo = given['FifoQueue'] === 'true'
+  const fifo = given['FifoQueue']?.toLowerCase() === 'true'
   if (given['FifoQueue'] !== undefined && !fifo) {
     fail('InvalidAttributeName', 'Unknown Attribute FifoQueue.')
   }
@@ -70,7 +70,7 @@ function checkEqual(
   wanted: Attributes,
   given: Attributes,
 ): void {
-  const isFifo = given['FifoQueue'] === 'true'
+  const isFifo = given['FifoQueue']?.toLowerCase() === 'true'
   const different = (name: string) =>
     fail(
       'QueueNameExists',
@@ -161,6 +161,7 @@ function allAttributes(
     if (value !== undefined) all[name] = value
   }
   if (fifo) all['FifoQueue'] = 'true'
+  if (all['KmsMasterKeyId'] === undefined) delete all['KmsDataKeyReusePeriodSeconds']
   all['ApproximateNumberOfMessages'] = String(info.ready)
   all['ApproximateNumberOfMessagesDelayed'] = String(info.delayed)
   all['ApproximateNumberOfMessagesNotVisible'] = String(info.leased)

@@ -29,11 +29,13 @@ interface Draft {
   readonly delayMs: number
   readonly group: string | undefined
   readonly dedupeId: string | undefined
+  /** Of the HTTP request: not an attribute that the sender gave, so not in the digest. */
+  readonly trace: string | undefined
 }
 
 export function sendMessage(request: Request, input: Sent) {
   const view = request.broker.queue(request.queueName(input.QueueUrl))
-  const draft = draftOf(view, input)
+  const draft = draftOf(view, input, traceOf(request))
   if (draft.bytes > view.messageBytesMax) tooLong('are invalid', view)
   return store(request.broker, view, draft)
 }
@@ -42,6 +44,7 @@ export function sendBatch(request: Request, input: SentBatch) {
   const { broker } = request
   const view = broker.queue(request.queueName(input.QueueUrl))
   const entries = checkBatch(input.Entries, 'SendMessageBatchRequestEntry')
+  if (view.fifo) for (const entry of entries) checkFifoEntry(view, entry)
   let sum = 0
   for (const entry of entries) sum += bytesOf(entry)
   if (sum > limits.messageBytesMax) {
@@ -52,11 +55,32 @@ export function sendBatch(request: Request, input: SentBatch) {
   }
   return broker.engine.batch(() =>
     runBatch(entries, entry => {
-      const draft = draftOf(view, entry)
+      const draft = draftOf(view, entry, traceOf(request))
       if (draft.bytes > view.messageBytesMax) tooLong('cannot be validated', view)
       return store(broker, view, draft)
     }),
   )
+}
+
+/** What every message of a FIFO queue must have: without it the whole batch is refused. */
+function checkFifoEntry(
+  { contentBased }: QueueView,
+  { MessageGroupId, MessageDeduplicationId }: Omit<Sent, 'QueueUrl'>,
+): void {
+  if (MessageGroupId === undefined) {
+    fail('InvalidParameterValueException', 'The request must contain the parameter MessageGroupId.')
+  }
+  if (MessageDeduplicationId === undefined && !contentBased) fail(...noDeduplication)
+}
+
+const noDeduplication = [
+  'InvalidParameterValueException',
+  'The queue should either have ContentBasedDeduplication enabled or MessageDeduplicationId provided explicitly',
+] as const
+
+/** The X-Ray trace that the HTTP request belongs to. */
+function traceOf({ call }: Request): string | undefined {
+  return call.headers['x-amzn-trace-id']
 }
 
 function tooLong(what: string, view: QueueView): never {
@@ -66,12 +90,16 @@ function tooLong(what: string, view: QueueView): never {
   )
 }
 
-function draftOf(view: QueueView, input: Omit<Sent, 'QueueUrl'>): Draft {
+function draftOf(view: QueueView, input: Omit<Sent, 'QueueUrl'>, trace: string | undefined): Draft {
   const text = input.MessageBody
   if (text === undefined || text === '') missing('MessageBody')
   checkBody(text)
   const attributes = attributesOf(input.MessageAttributes, 'user')
   const system = attributesOf(input.MessageSystemAttributes, 'system')
+  const named = system.size > 0
+  if (!named && trace !== undefined) {
+    system.set('AWSTraceHeader', { type: 'String', value: trace })
+  }
   const { MessageGroupId: group, MessageDeduplicationId: ownId, DelaySeconds: delay } = input
   if (group !== undefined) checkId('MessageGroupId', group)
   if (ownId !== undefined) checkId('MessageDeduplicationId', ownId)
@@ -84,12 +112,7 @@ function draftOf(view: QueueView, input: Omit<Sent, 'QueueUrl'>): Draft {
     if (group === undefined) missing('MessageGroupId')
     if (delay !== undefined && delay > 0) invalidValue('DelaySeconds', delay, notHere)
     if (dedupeId === undefined && view.contentBased) dedupeId = sha256(text)
-    if (dedupeId === undefined) {
-      fail(
-        'InvalidParameterValueException',
-        'The queue should either have ContentBasedDeduplication enabled or MessageDeduplicationId provided explicitly',
-      )
-    }
+    if (dedupeId === undefined) fail(...noDeduplication)
     system.set('MessageDeduplicationId', { type: 'String', value: dedupeId })
   } else {
     if (ownId !== undefined) invalidValue('MessageDeduplicationId', ownId, notHere)
@@ -104,6 +127,7 @@ function draftOf(view: QueueView, input: Omit<Sent, 'QueueUrl'>): Draft {
     delayMs: view.fifo || delay === undefined ? view.delayMs : delay * 1000,
     group,
     dedupeId,
+    trace: named ? undefined : trace,
   }
 }
 
@@ -137,14 +161,14 @@ function store(broker: SqsBroker, view: QueueView, draft: Draft) {
     ...(draft.attributes.size > 0
       ? { MD5OfMessageAttributes: md5OfAttributes(draft.attributes) }
       : {}),
-    ...systemDigest(draft.system),
+    ...systemDigest(draft.system, draft.trace),
     ...(view.fifo ? { SequenceNumber: sequenceNumberAt(position) } : {}),
   }
 }
 
-function systemDigest(system: ReadonlyMap<string, AttributeValue>) {
+function systemDigest(system: ReadonlyMap<string, AttributeValue>, fromCall: string | undefined) {
   const trace = system.get('AWSTraceHeader')
-  if (trace === undefined) return {}
+  if (trace === undefined || trace.value === fromCall) return {}
   return { MD5OfMessageSystemAttributes: md5OfAttributes(new Map([['AWSTraceHeader', trace]])) }
 }
 
