@@ -67,7 +67,7 @@ const table: readonly Command[] = [
   open(command(cluster.ApiVersions, [0, 4], aboutCluster.apiVersions)),
   command(topics.CreateTopics, [2, 7], aboutTopics.createTopics),
   command(topics.DeleteTopics, [1, 6], aboutTopics.deleteTopics),
-  command(data.DeleteRecords, [0, 2], places.deleteRecords, 'in whole batches'),
+  command(data.DeleteRecords, [0, 2], places.deleteRecords),
   command(transactions.InitProducerId, [0, 5], aboutTransactions.initProducerId),
   command(data.OffsetForLeaderEpoch, [2, 4], places.offsetForLeaderEpoch, 'one epoch: 0'),
   command(transactions.AddPartitionsToTxn, [0, 5], aboutTransactions.addPartitionsToTxn),

@@ -27,6 +27,8 @@ export class Topics {
   readonly #engine: EngineDoor
   readonly #random: Random
   readonly #memory: Memory<Definition>
+  /** Log → where it begins, when that is inside a batch: the engine cuts between batches. */
+  readonly #starts: Memory<number>
   readonly #byName = new Map<string, Topic>()
   readonly #byId = new Map<string, Topic>()
 
@@ -34,6 +36,7 @@ export class Topics {
     this.#engine = engine
     this.#random = random
     this.#memory = new Memory(engine, 'topics')
+    this.#starts = new Memory(engine, 'starts')
     for (const [name, definition] of this.#memory.entries()) this.#remember(name, definition)
   }
 
@@ -97,9 +100,25 @@ export class Topics {
     this.#engine.batch(() => {
       for (const log of topic.logs) this.#engine.dropLog(log)
       this.#memory.put([topic.name, undefined])
+      this.#starts.put(...topic.logs.map(log => [log, undefined] as const))
     })
     this.#byName.delete(topic.name)
     this.#byId.delete(topic.id)
+  }
+
+  /** The first offset that is left in a log whose first batch begins at `first`. */
+  start(log: string, first: number): number {
+    return Math.max(first, this.#starts.get(log) ?? 0)
+  }
+
+  /** Cuts a log off; the batch that reaches over the place is kept, and hidden up to it. */
+  cut(log: string, before: number): void {
+    const found = this.#engine.read(log, { position: before }, { countMax: 1, bytesMax: 1 })
+    const kept = found.ok ? found.value[0]?.position : undefined
+    this.#engine.batch(() => {
+      this.#engine.trim(log, { before: kept ?? before })
+      this.#starts.put([log, kept !== undefined && kept < before ? before : undefined])
+    })
   }
 
   #createLogs(name: string, from: number, to: number, configs: Configs): void {

@@ -126,7 +126,8 @@ function readPartition(
     budget.isUrgent = true
     return empty
   }
-  const { first, next } = info
+  const { next } = info
+  const first = broker.topics.start(info.name, info.first)
   const stable = broker.stableEnd(info.name, next)
   const marks = { highWatermark: next, lastStableOffset: stable, logStartOffset: first }
   if (fetchOffset < first || fetchOffset > next) {

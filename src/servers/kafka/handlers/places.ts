@@ -56,7 +56,7 @@ function find(
       return { timestamp: -1, offset: end }
     case earliest:
     case -4:
-      return { timestamp: -1, offset: info.first }
+      return { timestamp: -1, offset: broker.topics.start(log, info.first) }
     case -5:
       return { timestamp: -1, offset: -1 }
     case maxTimestamp:
@@ -110,22 +110,18 @@ export function deleteRecords(
         const failed = { partitionIndex, lowWatermark: -1 }
         if (info === undefined) return { ...failed, errorCode: codes.UNKNOWN_TOPIC_OR_PARTITION }
         const before = offset === -1 ? info.next : offset
-        if (before < info.first || before > info.next) {
+        const start = topics.start(info.name, info.first)
+        if (before >= 0 && before <= start) {
+          return { partitionIndex, lowWatermark: start, errorCode: 0 }
+        }
+        if (before < 0 || before > info.next) {
           return { ...failed, errorCode: codes.OFFSET_OUT_OF_RANGE }
         }
-        engine.trim(info.name, { before: firstKept(call.broker, info.name, before, info.next) })
-        const lowWatermark = engine.log(info.name)?.first ?? before
-        return { partitionIndex, lowWatermark, errorCode: 0 }
+        topics.cut(info.name, before)
+        return { partitionIndex, lowWatermark: before, errorCode: 0 }
       }),
     })),
   }
-}
-
-/** A batch that reaches over the place stays whole: the engine cuts records, and a batch is one. */
-function firstKept(broker: Broker, log: string, before: number, next: number): number {
-  if (before >= next) return next
-  const outcome = broker.engine.read(log, { position: before }, { countMax: 1, bytesMax: 1 })
-  return outcome.ok ? (outcome.value[0]?.position ?? next) : before
 }
 
 export function offsetForLeaderEpoch(
