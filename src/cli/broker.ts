@@ -15,6 +15,7 @@ import { systemRandom } from '../platform/random.ts'
 import { FolderLocked, openFolder } from '../platform/storage.ts'
 import { netTransport } from '../platform/transport.ts'
 import { amqpServer } from '../servers/amqp/server.ts'
+import type { KafkaServer } from '../servers/kafka/server.ts'
 import { Connections } from '../servers/listener.ts'
 import type { Transport } from '../servers/transport.ts'
 import { CommandFailure } from './failure.ts'
@@ -121,11 +122,20 @@ async function bindPorts(parts: Parts, connections: Connections): Promise<Broker
     })
     endpoints.push(endpoint('amqp', plan.tls === undefined ? 'amqp' : 'amqps', plan.host, port))
   }
-  await bindKafka(parts, connections, { endpoints, transport })
+  const kafka = await bindKafka(parts, connections, { endpoints, transport })
   await bindRedis(parts, connections, { endpoints, transport })
   const sqs = await bindSqs(parts, endpoints)
   let admin: AdminServer | undefined
-  const broker = { engine, connections, endpoints, stopping: false, release }
+  const broker = {
+    engine,
+    connections,
+    endpoints,
+    stopping: false,
+    release: () => {
+      kafka?.close()
+      release()
+    },
+  }
   if (plan.httpPort !== undefined) {
     const { serveAdmin } = await import('../admin/http.ts')
     const address = { host: plan.host, port: plan.httpPort, tls: plan.tls }
@@ -145,8 +155,8 @@ async function bindKafka(
   { plan, engine, random }: Parts,
   connections: Connections,
   { endpoints, transport }: { readonly endpoints: Endpoint[]; readonly transport: Transport },
-): Promise<void> {
-  if (plan.kafkaPort === undefined) return
+): Promise<KafkaServer | undefined> {
+  if (plan.kafkaPort === undefined) return undefined
   const { kafkaServer } = await import('../servers/kafka/server.ts')
   const authenticate = plan.users === undefined ? undefined : authenticator(plan)
   const server = kafkaServer({ engine, clock: systemClock, random, authenticate })
@@ -155,6 +165,7 @@ async function bindKafka(
     throw explainPort(error, 'kafka', address)
   })
   endpoints.push(endpoint('kafka', plan.tls === undefined ? 'kafka' : 'kafkas', plan.host, port))
+  return server
 }
 
 async function bindRedis(
