@@ -214,6 +214,8 @@ export function xsetid(session: Session, request: Request): void {
     }
   }
   stream.lastId = id
+  // Ids may come now that groups have passed long ago: they look for their places by id again.
+  for (const group of stream.groups.values()) group.position = -1
   if (added !== -1) stream.addedOffset = added - stream.next
   if (maxDeleted !== undefined && maxDeleted !== zeroId) stream.maxDeletedId = maxDeleted
   stream.saveMeta()

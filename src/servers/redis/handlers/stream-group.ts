@@ -240,7 +240,7 @@ export function xclaim(session: Session, request: Request): void {
     if (pending === undefined && !claim.force) continue
     consumer ??= consumerOf(session, stream, group, request.text(3), request.text(1))
     if (pending === undefined) {
-      pending = { id, consumer, deliveredAt: now, count: 0 }
+      pending = { id, consumer, deliveredAt: now, count: 1 }
       group.pending.add(pending)
     }
     if (claim.retryCount >= 0) pending.count = claim.retryCount

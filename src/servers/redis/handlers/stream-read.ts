@@ -200,7 +200,7 @@ export function xreadgroup(session: Session, request: Request): void {
     if (reply.protocol === 2) reply.array(2)
     reply.bulk(key)
     const consumer = consumerOf(session, stream, group, reading.consumer, key)
-    if (from !== undefined) writeHistory(session, stream, consumer, from, count)
+    if (from !== undefined) writeHistory(session, stream, group, consumer, { after: from, count })
     else deliver(session, stream, group, consumer, { count, noAck: reading.noAck })
   }
   if (served > 0) return reply.patch(hole, reply.protocol === 2 ? 'array' : 'map', served)
@@ -245,23 +245,28 @@ export function consumerOf(
   return consumer
 }
 
-/** Its own pending entries after an id; those that are deleted have no fields. */
+/** Its own pending entries after an id, delivered once more; what is deleted has no fields. */
 function writeHistory(
   session: Session,
   stream: Stream,
+  group: Group,
   consumer: Consumer,
-  after: Id,
-  count: number,
+  { after, count }: { readonly after: Id; readonly count: number },
 ): void {
-  const { reply } = session
+  const { reply, now } = session
   const hole = reply.hole()
   const from = nextId(after)
   let found = 0
   if (from !== undefined) {
-    for (const { id } of consumer.pending.from(from)) {
+    for (const pending of consumer.pending.from(from)) {
+      const { id } = pending
       const record = stream.entry(id)
-      if (record !== undefined) writeEntry(reply, record)
-      else {
+      if (record !== undefined) {
+        writeEntry(reply, record)
+        pending.deliveredAt = now
+        pending.count++
+        stream.savePending(group, pending, true)
+      } else {
         reply.array(2)
         reply.bulk(idText(id))
         reply.nullArray()
