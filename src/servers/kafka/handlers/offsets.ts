@@ -49,12 +49,13 @@ function collect(
 ): { readonly partitionIndex: number; readonly errorCode: number }[] {
   const time = broker.clock.now()
   return partitions.map(given => {
-    const { partitionIndex, committedMetadata: metadata } = given
+    const { partitionIndex } = given
+    const metadata = given.committedMetadata ?? ''
     const found = topic === undefined ? undefined : broker.topics.find(topic)
     if (topic === undefined || found?.logs[partitionIndex] === undefined) {
       return { partitionIndex, errorCode: codes.UNKNOWN_TOPIC_OR_PARTITION }
     }
-    if (metadata !== null && encodeUtf8(metadata).length > limits.metadataBytesMax) {
+    if (encodeUtf8(metadata).length > limits.metadataBytesMax) {
       return { partitionIndex, errorCode: codes.OFFSET_METADATA_TOO_LARGE }
     }
     const { committedOffset: offset, committedLeaderEpoch: epoch } = given
