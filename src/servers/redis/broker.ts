@@ -151,6 +151,15 @@ export class Broker {
     return count
   }
 
+  /** Keys that somebody waits for; and those whose end would wake somebody, too. */
+  get waitedKeys(): { readonly all: number; readonly whenGone: number } {
+    let whenGone = 0
+    for (const waits of this.#waits.values()) {
+      if ([...waits].some(wait => wait.whenGone)) whenGone++
+    }
+    return { all: this.#waits.size, whenGone }
+  }
+
   block(session: Session, request: Request, options: BlockOptions): void {
     const { database } = session
     const { keys, types, timeoutMs, whenGone = false, onTimeout } = options

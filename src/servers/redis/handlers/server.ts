@@ -49,6 +49,8 @@ function sections(session: Session): { [name: string]: string[] } {
       `connected_clients:${broker.members.size}`,
       'maxclients:10000',
       `blocked_clients:${broker.waiting}`,
+      `total_blocking_keys:${broker.waitedKeys.all}`,
+      `total_blocking_keys_on_nokey:${broker.waitedKeys.whenGone}`,
       'tracking_clients:0',
     ],
     memory: ['used_memory:1', 'maxmemory:0', 'maxmemory_policy:noeviction'],
@@ -61,6 +63,7 @@ function sections(session: Session): { [name: string]: string[] } {
     stats: [
       `total_connections_received:${broker.stats.connections}`,
       `total_commands_processed:${broker.stats.commands}`,
+      `total_error_replies:${[...broker.errorCounts.values()].reduce((sum, count) => sum + count, 0)}`,
       `expired_keys:${broker.stats.expired}`,
       `pubsub_channels:${broker.channels.size}`,
       `pubsub_patterns:${broker.patterns.size}`,

@@ -53,7 +53,9 @@ interface Reading {
   readonly consumer: string
 }
 
-function readArguments(request: Request, isGroup: boolean, isNew: boolean): Reading {
+function readArguments(session: Session, request: Request, isGroup: boolean): Reading {
+  const isNew = session.broker.since('7.2')
+  const hasPlus = session.broker.since('7.4')
   const name = isGroup ? 'XREADGROUP' : 'XREAD'
   let [keysAt, count, blockMs, noAck, consumer] = [0, 0, -1, false, '']
   let group: string | undefined
@@ -65,7 +67,7 @@ function readArguments(request: Request, isGroup: boolean, isNew: boolean): Read
       if ((request.count - keysAt) % 2 !== 0) {
         const which = isNew ? `'${name.toLowerCase()}'` : 'XREAD'
         const ids =
-          isNew && !isGroup ? "an ID, '+', or '$'" : isNew ? "an ID or '>'" : "an ID or '$'"
+          isGroup && isNew ? "an ID or '>'" : hasPlus ? "an ID, '+', or '$'" : "an ID or '$'"
         fail(
           `ERR Unbalanced ${which} list of streams: for each stream key ${ids} must be specified.`,
         )
@@ -91,7 +93,7 @@ function readArguments(request: Request, isGroup: boolean, isNew: boolean): Read
 }
 
 export function xread(session: Session, request: Request): void {
-  const reading = readArguments(request, false, session.broker.since('7.4'))
+  const reading = readArguments(session, request, false)
   const { keysAt, streams } = reading
   const after: Id[] = []
   const lasts: boolean[] = []
@@ -164,7 +166,7 @@ function writeAfter(session: Session, stream: Stream, id: Id, count: number): vo
 }
 
 export function xreadgroup(session: Session, request: Request): void {
-  const reading = readArguments(request, true, session.broker.since('7.4'))
+  const reading = readArguments(session, request, true)
   const { keysAt, streams } = reading
   const groups: Group[] = []
   const history: (Id | undefined)[] = []
