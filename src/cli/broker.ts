@@ -10,16 +10,18 @@ import { SeededRandom } from '../base/random.ts'
 import { type EngineDoor, openEngine } from '../engine/engine.ts'
 import type { Ports, Random, Storage } from '../engine/ports.ts'
 import { systemClock } from '../platform/clock.ts'
+import { passwordDigest } from '../platform/password-digest.ts'
 import { processUsage } from '../platform/process.ts'
 import { systemRandom } from '../platform/random.ts'
 import { FolderLocked, openFolder } from '../platform/storage.ts'
 import { netTransport } from '../platform/transport.ts'
-import { amqpServer } from '../servers/amqp/server.ts'
+import { type AmqpServer, amqpServer } from '../servers/amqp/server.ts'
 import type { KafkaServer } from '../servers/kafka/server.ts'
 import { Connections } from '../servers/listener.ts'
 import type { Transport } from '../servers/transport.ts'
 import { CommandFailure } from './failure.ts'
 import type { Log } from './log.ts'
+import type { RunningManagement } from './management.ts'
 import type { Settings } from './options.ts'
 import { printValue } from './options.ts'
 import { isLoopback, type Plan } from './plan.ts'
@@ -34,6 +36,7 @@ export interface Broker {
   stopping: boolean
   readonly admin: AdminServer | undefined
   readonly sqs: RunningSqs | undefined
+  readonly management: RunningManagement | undefined
   /** Lets go of the data folder; after the engine is closed. */
   release(): void
 }
@@ -108,23 +111,14 @@ async function bindPorts(parts: Parts, connections: Connections): Promise<Broker
     tls: plan.tls,
     onError: error => log.warn('a connection could not be accepted', { reason: error.message }),
   })
-  if (plan.amqpPort !== undefined) {
-    const server = amqpServer({
-      engine,
-      random,
-      profile: plan.profile,
-      authenticate: authenticator(plan),
-      ...(plan.insecure ? { loopbackUsers: [] } : {}),
-    })
-    const address = { host: plan.host, port: plan.amqpPort }
-    const { port } = await connections.listen({ server, transport, address }).catch(error => {
-      throw explainPort(error, 'amqp', address)
-    })
-    endpoints.push(endpoint('amqp', plan.tls === undefined ? 'amqp' : 'amqps', plan.host, port))
-  }
+  const server = await bindAmqp(parts, connections, { endpoints, transport })
   const kafka = await bindKafka(parts, connections, { endpoints, transport })
   await bindRedis(parts, connections, { endpoints, transport })
   const sqs = await bindSqs(parts, endpoints)
+  const management = await bindManagement(parts, server, endpoints).catch(error => {
+    sqs?.destroy()
+    throw error
+  })
   let admin: AdminServer | undefined
   const broker = {
     engine,
@@ -142,13 +136,59 @@ async function bindPorts(parts: Parts, connections: Connections): Promise<Broker
     const adminPorts = makeAdminPorts({ plan, storage, random, broker })
     const served = await serveAdmin(adminPorts, address).catch(error => {
       sqs?.destroy()
+      management?.destroy()
       throw explainPort(error, 'http', address)
     })
     admin = served
     const scheme = plan.tls === undefined ? 'http' : 'https'
     endpoints.push(endpoint('http', scheme, plan.host, served.port))
   }
-  return Object.assign(broker, { admin, sqs })
+  return Object.assign(broker, { admin, sqs, management })
+}
+
+async function bindAmqp(
+  { plan, engine, random }: Parts,
+  connections: Connections,
+  { endpoints, transport }: { readonly endpoints: Endpoint[]; readonly transport: Transport },
+): Promise<AmqpServer | undefined> {
+  if (plan.amqpPort === undefined) return undefined
+  const server = amqpServer({
+    engine,
+    random,
+    now: systemClock.now,
+    profile: plan.profile,
+    digest: passwordDigest,
+    ...(plan.users === undefined ? {} : { authenticate: authenticator(plan) }),
+    ...(plan.insecure ? { loopbackUsers: [] } : {}),
+  })
+  if (plan.definitions !== undefined) {
+    const { loadDefinitions } = await import('./management.ts')
+    loadDefinitions(plan.definitions, server)
+  }
+  const address = { host: plan.host, port: plan.amqpPort }
+  const { port } = await connections.listen({ server, transport, address }).catch(error => {
+    throw explainPort(error, 'amqp', address)
+  })
+  endpoints.push(endpoint('amqp', plan.tls === undefined ? 'amqp' : 'amqps', plan.host, port))
+  return server
+}
+
+async function bindManagement(
+  { plan }: Parts,
+  server: AmqpServer | undefined,
+  endpoints: Endpoint[],
+): Promise<RunningManagement | undefined> {
+  if (plan.managementPort === undefined || server === undefined) return undefined
+  const { serveManagement } = await import('./management.ts')
+  const address = { host: plan.host, port: plan.managementPort }
+  const { diskFreeMin } = plan
+  const parts = { plan, server, endpoints, diskFreeMin }
+  const management = await serveManagement(address, parts).catch(error => {
+    throw explainPort(error, 'management', address)
+  })
+  const scheme = plan.tls === undefined ? 'http' : 'https'
+  endpoints.push(endpoint('management', scheme, plan.host, management.port))
+  return management
 }
 
 async function bindKafka(
@@ -203,7 +243,7 @@ function makeAdminPorts(parts: {
   readonly plan: Plan
   readonly storage: Storage
   readonly random: Random
-  readonly broker: Omit<Broker, 'admin' | 'sqs'>
+  readonly broker: Omit<Broker, 'admin' | 'sqs' | 'management'>
 }): AdminPorts {
   const { plan, storage, random, broker } = parts
   const { engine, connections, endpoints } = broker

@@ -33,6 +33,8 @@ export interface Option<T> {
   readonly short?: string
   readonly placeholder?: string
   readonly fallback: T
+  /** What a port is that is given without one; default: the fallback. */
+  readonly bare?: T
   /** Undefined for a text that means nothing. */
   readonly parse: (text: string) => T | undefined
   /** What a wrong value is answered with: “expects …”. */
@@ -104,6 +106,23 @@ export const options = {
     expects: 'a port (0 = any free one) or off',
     help: 'Redis Streams',
     commands: brokers,
+  },
+  management: {
+    kind: 'port',
+    placeholder: 'PORT|off',
+    fallback: 'off' as PortSetting,
+    bare: 15_672 as PortSetting,
+    parse: parsePort,
+    expects: 'a port (0 = any free one) or off',
+    help: "RabbitMQ's management API; off unless asked for, then on 15672",
+    commands: brokers,
+  },
+  loadDefinitions: {
+    ...text,
+    placeholder: 'FILE',
+    fallback: undefined as string | undefined,
+    help: "RabbitMQ's definitions (JSON), made at the start where they are missing",
+    commands: ['serve', 'config'],
   },
   sqs: {
     kind: 'port',
@@ -422,7 +441,8 @@ function fillPorts(args: readonly string[]): string[] {
     } else if (parsePort(args[index + 1] ?? '') !== undefined) {
       filled.push(`${arg}=${args[++index]}`)
     } else {
-      filled.push(`${arg}=${options[key].fallback}`)
+      const option: Option<unknown> = options[key]
+      filled.push(`${arg}=${option.bare ?? option.fallback}`)
     }
   }
   return filled

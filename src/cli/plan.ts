@@ -18,6 +18,9 @@ export interface Plan {
   readonly kafkaPort: number | undefined
   readonly redisPort: number | undefined
   readonly sqsPort: number | undefined
+  readonly managementPort: number | undefined
+  readonly definitions: string | undefined
+  readonly diskFreeMin: number
   readonly sqs: { readonly keys: readonly SqsKey[] | undefined; readonly coolDownMs: number }
   readonly profile: ProfileName
   readonly users: Users | undefined
@@ -42,6 +45,11 @@ export function makePlan(settings: Settings): Plan {
   const httpPort = shiftPort(settings.http, settings.portOffset)
   const kafkaPort = shiftPort(settings.kafka, settings.portOffset)
   const redisPort = shiftPort(settings.redis, settings.portOffset)
+  const managementPort = shiftPort(settings.management, settings.portOffset)
+  const needsAmqp = managementPort !== undefined || settings.loadDefinitions !== undefined
+  if (needsAmqp && amqpPort === undefined) {
+    throw usageFailure('--management and --load-definitions are about AMQP, which is off.')
+  }
   const keys = parseSqsKeys(settings.sqsKeys)
   // Users have no keys to sign with: on an address that others reach, SQS needs keys of its own.
   const sqsIsSafe = isLoopback(settings.host) || settings.insecure || keys !== undefined
@@ -59,6 +67,9 @@ export function makePlan(settings: Settings): Plan {
     kafkaPort,
     redisPort,
     sqsPort,
+    managementPort,
+    definitions: settings.loadDefinitions,
+    diskFreeMin: settings.diskFreeMin,
     sqs: { keys, coolDownMs: settings.sqsCoolDown },
     profile: settings.profile as ProfileName,
     users,

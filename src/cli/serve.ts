@@ -129,7 +129,7 @@ export function banner({ plan, endpoints, readyMs }: Announcement): string[] {
   ]
   for (let index = 0; index < cells.length; index += 2) {
     const pair = cells.slice(index, index + 2)
-    const shown = pair.map(([name, url]) => `${name.padEnd(8)}${url}`.padEnd(48))
+    const shown = pair.map(([name, url]) => `${name.padEnd(7)} ${url}`.padEnd(48))
     lines.push(`  ${shown.join('')}`.trimEnd())
   }
   return lines

@@ -27,6 +27,7 @@ export async function stopBroker(
   broker.stopping = true
   connections.refuse()
   broker.sqs?.stop()
+  broker.management?.stop()
   connections.quiet()
   const held = leasedRecords(broker)
   if (held > 0 && connections.size > 0) {
@@ -37,6 +38,7 @@ export async function stopBroker(
   await until(clock, times.goodbyeMs, () => engine.released >= engine.gate)
   await sayGoodbye(broker, clock, 'stopping', times.goodbyeMs)
   broker.sqs?.destroy()
+  broker.management?.destroy()
   await closeAdmin(broker, clock)
   await new Promise<void>(resolve => engine.close(resolve))
   broker.release()

@@ -211,5 +211,4 @@ export const entries = [
  * says so when that is forgotten.
  */
 export const beingBuilt: readonly { readonly folder: string; readonly since: string }[] = [
-  { folder: 'src/servers/amqp/management', since: '2026-11-24' },
 ]

@@ -63,8 +63,9 @@ export class Access {
       const description = vhost === '/' ? 'Default virtual host' : ''
       this.registry.put('vhost', [vhost], { description, tags: [] })
     }
-    if (!this.registry.isNew || this.#options.authenticate !== undefined) return
-    if (this.#options.digest === undefined) return
+    const { authenticate, digest } = this.#options
+    if (authenticate !== undefined || digest === undefined) return
+    if (this.registry.list('user').length > 0) return
     const user = { ...this.hashed('guest'), tags: ['administrator'], seeded: true }
     this.registry.put('user', ['guest'], user)
     for (const vhost of vhosts) this.registry.put('permission', [vhost, 'guest'], everything)
