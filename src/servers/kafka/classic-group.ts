@@ -267,7 +267,9 @@ export class ClassicGroup {
       this.touch(member)
       reply?.(this.#answerFor(member, member.id === this.leader))
     }
-    const waitMs = Math.max(...[...this.members.values()].map(each => each.rebalanceMs))
+    // Some clients name no rebalance time-out: who has just been heard gets his session's time.
+    const times = [...this.members.values()].map(each => Math.max(each.rebalanceMs, each.sessionMs))
+    const waitMs = Math.max(...times)
     this.#rebalance = this.#deadlines.after(waitMs, () => this.#syncExpired())
   }
 
