@@ -128,6 +128,19 @@ describe('a queue', () => {
     )
   })
 
+  it('lets returned records wait longer each time, in steps when asked', () => {
+    const retry = { minMs: 100, maxMs: 250, factor: 2, linear: true }
+    const { engine, world } = open({ q: { queue: { retry } } })
+    engine.publish('', 'q', text('a'))
+    for (const waitMs of [100, 200, 250, 250]) {
+      assert.equal(lease(engine, 'q').length, 1)
+      engine.settle({ log: 'q' }, 'h', [0], { kind: 'return' })
+      world.clock.advance(waitMs - 1)
+      assert.equal(lease(engine, 'q').length, 0)
+      world.clock.advance(1)
+    }
+  })
+
   it('puts records to the tail when asked', () => {
     const { engine } = open({ q: { queue: {} } })
     for (const body of ['a', 'b', 'c']) engine.publish('', 'q', text(body))

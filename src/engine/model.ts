@@ -129,9 +129,17 @@ export interface QueueConfig {
   readonly ordering: 'none' | 'group' | 'group-prefix'
   /** Only the first subscriber is served; the next one when it leaves. */
   readonly singleActive: boolean
-  /** A returned record waits `min(minMs * factor^(attempts-1), maxMs)` before it is ready again. */
+  /**
+   * A returned record waits `min(minMs * factor^(attempts-1), maxMs)` before it is ready again;
+   * with `linear` it is `min(minMs * attempts, maxMs)`.
+   */
   readonly retry:
-    | { readonly minMs: number; readonly maxMs: number; readonly factor: number }
+    | {
+        readonly minMs: number
+        readonly maxMs: number
+        readonly factor: number
+        readonly linear?: boolean | undefined
+      }
     | undefined
   /** Default life of a lease; undefined: as long as its holder. */
   readonly leaseMs: number | undefined

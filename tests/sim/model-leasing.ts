@@ -151,17 +151,13 @@ export function handOut(log: ModelLog, countMax: number, now: number): Expected[
 function nextSubscriber(log: ModelLog): ModelSubscriber | undefined {
   const canTake = (one: ModelSubscriber) => one.left > 0 && !one.isPaused
   if (queueOf(log).singleActive) return log.subscribers.slice(0, 1).find(canTake)
-  const next = log.subscribers.find(canTake)
+  const index = log.subscribers.findIndex(canTake)
+  const next = log.subscribers[index]
   if (next === undefined) return undefined
-  const others = log.subscribers.filter(one => one !== next)
-  const higher = others.filter(one => one.priority > next.priority)
-  const equal = others.filter(one => one.priority === next.priority)
-  const lower = others.filter(one => one.priority < next.priority)
-  // A queue that was single-active may have them in the order of their coming.
-  const isSorted = [...higher, next, ...equal, ...lower].every(
-    (one, index, all) => index === 0 || all[index - 1]!.priority >= one.priority,
-  )
-  if (isSorted) log.subscribers = [...higher, ...equal, next, ...lower]
+  let last = index
+  while (log.subscribers[last + 1]?.priority === next.priority) last++
+  log.subscribers.splice(index, 1)
+  log.subscribers.splice(last, 0, next)
   return next
 }
 

@@ -74,6 +74,7 @@ const profileTexts: { readonly [Key in Exclude<keyof Profile, 'name'>]: string }
   transientQueues: 'queues that are neither durable nor exclusive',
   globalQos: '`basic.qos` with `global=true`',
   quorumLevels: 'priority levels of a quorum queue',
+  delayedRetry: 'x-delayed-retry-* of quorum queues',
   unknownTypeIsPrecondition: 'an unknown exchange type closes only the channel (406)',
   replyIsRoute: 'a mandatory message to a reply consumer counts as routed',
 }

@@ -4,7 +4,7 @@ import { ByteReader, ByteWriter } from '../../base/bytes.ts'
 import { SeededRandom } from '../../base/random.ts'
 import { defaultLog, defaultQueue, defaultRoute } from '../../engine/model.ts'
 import type { FieldTable, FieldValue } from '../../wire/amqp/field-table.ts'
-import { readTable, sampleTable, writeTable } from '../../wire/amqp/field-table.ts'
+import { readTable, sampleTable, tableOf, writeTable } from '../../wire/amqp/field-table.ts'
 import {
   attributesOf,
   bindingDefinitionOf,
@@ -217,4 +217,21 @@ test('tokens are 22 characters of base64url and differ', () => {
   const tokens = new Set(Array.from({ length: 100 }, () => randomToken(random)))
   assert.equal(tokens.size, 100)
   for (const token of tokens) assert.match(token, /^[A-Za-z0-9_-]{22}$/)
+})
+
+test('delayed retry is the profile 4.3 alone', () => {
+  const table = tableOf({
+    'x-queue-type': 'quorum',
+    'x-delayed-retry-type': 'failed',
+    'x-delayed-retry-min': 100,
+    'x-delayed-retry-max': 250,
+  })
+  const queue = { durable: true, exclusive: false, autoDelete: false, arguments: table }
+  assert.deepEqual(logConfigOf(queue, '/', profiles['4.3']).queue?.retry, {
+    minMs: 100,
+    maxMs: 250,
+    factor: 1,
+    linear: true,
+  })
+  assert.equal(logConfigOf(queue, '/', profiles['4.2']).queue?.retry, undefined)
 })

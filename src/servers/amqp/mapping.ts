@@ -133,8 +133,23 @@ function queueConfigOf(table: FieldTable, vhost: string, profile: Profile): Queu
         ? undefined
         : { route: engineName(vhost, route), key: textOf(table, 'x-dead-letter-routing-key') },
     attemptsMax: quorum ? attemptsMaxOf(table, profile) : undefined,
+    retry: quorum && profile.delayedRetry ? retryOf(table) : undefined,
     singleActive: sac?.type === 't' && sac.value,
   }
+}
+
+/** Which returns wait is decided where they are made, see `retriesOf`. */
+function retryOf(table: FieldTable): QueueConfig['retry'] {
+  const minMs = integerOf(table, 'x-delayed-retry-min') ?? 0
+  const maxMs = integerOf(table, 'x-delayed-retry-max') ?? limits.expiryMs
+  if (retriesOf(table) === 'disabled' || minMs === 0) return undefined
+  return { minMs, maxMs: Math.max(minMs, maxMs), factor: 1, linear: true }
+}
+
+export type Retries = 'disabled' | 'all' | 'failed' | 'returned'
+
+export function retriesOf(table: FieldTable): Retries {
+  return (textOf(table, 'x-delayed-retry-type') as Retries | undefined) ?? 'disabled'
 }
 
 /** A delivery limit counts redeliveries; the first one comes on top. */

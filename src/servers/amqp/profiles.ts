@@ -20,6 +20,8 @@ export interface Profile {
   readonly globalQos: boolean
   /** Strict priorities of quorum queues: their number of levels. */
   readonly quorumLevels: number
+  /** Quorum queues let returned messages wait: `x-delayed-retry-*`. */
+  readonly delayedRetry: boolean
   /** An unknown exchange type is a channel error 406; before, it was a connection error 503. */
   readonly unknownTypeIsPrecondition: boolean
   /** A mandatory message to a reply consumer that is there counts as routed. */
@@ -35,6 +37,7 @@ const newest: Profile = {
   transientQueues: false,
   globalQos: false,
   quorumLevels: 32,
+  delayedRetry: true,
   unknownTypeIsPrecondition: true,
   replyIsRoute: true,
 }
@@ -48,6 +51,7 @@ export const profiles: { readonly [Name in ProfileName]: Profile } = {
     transientQueues: true,
     globalQos: true,
     quorumLevels: 1,
+    delayedRetry: false,
   },
   '3.13': {
     ...newest,
@@ -59,6 +63,7 @@ export const profiles: { readonly [Name in ProfileName]: Profile } = {
     transientQueues: true,
     globalQos: true,
     quorumLevels: 1,
+    delayedRetry: false,
     unknownTypeIsPrecondition: false,
     replyIsRoute: false,
   },

@@ -54,6 +54,13 @@ const rules: readonly Rule[] = [
   { name: 'x-single-active-consumer', types: all, check: checkBoolean },
   { name: 'x-queue-type', types: all, check: checkType },
   { name: 'x-quorum-initial-group-size', types: ['quorum'], check: checkSize },
+  {
+    name: 'x-delayed-retry-type',
+    types: ['quorum'],
+    check: oneOf(['disabled', 'all', 'failed', 'returned'], () => 'invalid_delayed_retry_type'),
+  },
+  { name: 'x-delayed-retry-min', types: ['quorum'], check: checkCount },
+  { name: 'x-delayed-retry-max', types: ['quorum'], check: checkCount },
   { name: 'x-max-age', types: ['stream'], check: field => checkText(field) ?? checkAge(field) },
   { name: 'x-stream-max-segment-size-bytes', types: ['stream'], check: checkCount },
   { name: 'x-stream-filter-size-bytes', types: ['stream'], check: checkCount },

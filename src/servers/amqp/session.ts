@@ -30,7 +30,7 @@ import type { Broker } from './broker.ts'
 import { Content } from './content.ts'
 import { fail } from './errors.ts'
 import { deliveredProperties } from './headers.ts'
-import type { QueueType } from './mapping.ts'
+import { type QueueType, queueDefinitionOf, retriesOf } from './mapping.ts'
 import type { NameMemory } from './names.ts'
 import { shortStringBytes } from './names.ts'
 import { Unacked } from './unacked.ts'
@@ -81,14 +81,25 @@ export class Holder {
   }
 
   /** Settles positions that it holds. */
-  settle(positions: readonly number[], settlement: Settlement): void {
+  settle(positions: readonly number[], how: Settlement): void {
     const { engine } = this.channel.host.broker
+    const settlement = this.#atOnce(how) ? { ...how, delayMs: 0 } : how
     const outcome = engine.settle(this.target, this.holder, positions, settlement)
     // A queue that was dropped and declared again has no such leases; the others must go on.
     if (outcome.ok || outcome.error !== 'not-leased' || positions.length === 1) return
     for (const position of positions) {
       engine.settle(this.target, this.holder, [position], settlement)
     }
+  }
+
+  /** Whether a return is of the kind that does not wait in this queue. */
+  #atOnce(how: Settlement): boolean {
+    if (how.kind !== 'return') return false
+    const config = this.channel.host.broker.engine.log(this.target.log)?.config
+    if (config?.queue?.retry === undefined) return false
+    const retries = retriesOf(queueDefinitionOf(config, this.channel.host.vhost).arguments)
+    if (retries === 'all') return false
+    return (retries === 'failed') !== (how === settlements.failed)
   }
 
   /** So many deliveries have been settled. */
@@ -284,6 +295,8 @@ export interface TransactionSettlement {
 export const settlements = {
   done: { kind: 'done' },
   return: { kind: 'return' },
+  /** The consumer could not do it, or is gone. */
+  failed: { kind: 'return' },
   reject: { kind: 'reject' },
   untried: { kind: 'return', counted: false },
 } as const satisfies { readonly [name: string]: Settlement }
@@ -374,10 +387,10 @@ export class Channel {
   }
 
   /** basic.recover, and the end of the channel: everything goes back. */
-  returnAll(): void {
+  returnAll(how: Settlement): void {
     this.settleAll()
     this.unacked.takeThrough(this.unacked.nextTag - 1, this.#takeDue)
-    this.#settleDue(settlements.return)
+    this.#settleDue(how)
   }
 
   /** Settles what has been acknowledged in this turn. */
@@ -502,7 +515,7 @@ export class Channel {
     }
     for (const consumer of this.consumers.values()) consumer.end()
     this.consumers.clear()
-    this.returnAll()
+    this.returnAll(settlements.failed)
   }
 
   /** True when a delivery has waited for its acknowledgement longer than `limitMs`. */

@@ -209,7 +209,7 @@ export function get(channel: Channel, request: BasicGet): void {
 }
 
 export function reject(channel: Channel, request: BasicReject): void {
-  const settlement = request.requeue ? settlements.return : settlements.reject
+  const settlement = request.requeue ? settlements.failed : settlements.reject
   channel.settle(request.deliveryTag, false, settlement)
 }
 
@@ -226,5 +226,5 @@ export function recover(channel: Channel, request: BasicRecover): void {
 /** Everything that is not acknowledged goes back, and comes again. */
 export function recoverAsync(channel: Channel, request: BasicRecover): void {
   if (!request.requeue) fail(540, 'requeue=false')
-  channel.returnAll()
+  channel.returnAll(settlements.return)
 }
