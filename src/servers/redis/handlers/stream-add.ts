@@ -200,6 +200,9 @@ export function xsetid(session: Session, request: Request): void {
   }
   const key = request.text(1)
   const stream = session.get(key, 'stream') ?? fail(texts.noKey)
+  if (session.broker.since('7.2') && id < stream.maxDeletedId) {
+    fail('ERR The ID specified in XSETID is smaller than current max_deleted_entry_id')
+  }
   if (stream.length > 0) {
     let top = zeroId
     stream.forEachBackwards(zeroId, maxId, record => {
