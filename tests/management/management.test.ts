@@ -215,6 +215,14 @@ describe('users and permissions', () => {
     await broker.call('DELETE', '/vhosts/small')
   })
 
+  it('a page of another origin changes nothing', async () => {
+    for (const headers of [{ origin: 'http://evil.example' }, { 'sec-fetch-site': 'cross-site' }]) {
+      const { status } = await broker.call('PUT', '/vhosts/evil', {}, { headers })
+      assert.equal(status, 403)
+    }
+    assert.equal((await broker.call('GET', '/vhosts/evil')).status, 404)
+  })
+
   it('tags decide what the API shows', async () => {
     await put('/users/watcher', { password: 'p', tags: 'monitoring' })
     await put('/users/nobody', { password: 'p', tags: '' })

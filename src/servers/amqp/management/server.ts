@@ -102,6 +102,7 @@ function succeed(broker: Broker, about: About, call: HttpCall): Answer {
   if (handler === undefined) return empty(405, { allow: allowed })
   const tags = broker.access.tagsOf(login)
   const reads = method === 'GET' || method === 'HEAD'
+  if (!reads && isForeign(call.headers)) throw new HttpRefusal(403, 'forbidden', 'foreign origin')
   const query = new URLSearchParams(search ?? '')
   const body = () => bodyOf(call, path)
   const { headers } = call
@@ -154,6 +155,12 @@ function partsOf(path: string): string[] {
   } catch {
     return badRequest('malformed path')
   }
+}
+
+/** A browser remembers passwords, and pages of other sites must not make use of that. */
+function isForeign({ origin, host, 'sec-fetch-site': site }: HttpCall['headers']): boolean {
+  if (site !== undefined && site !== 'same-origin' && site !== 'none') return true
+  return origin !== undefined && origin.replace(/^https?:\/\//, '') !== host
 }
 
 /** Who asks, or undefined: nobody that we know. */
