@@ -125,13 +125,37 @@ function followGroups(log: ModelLog, seenLog: SeenLog, { now }: Moment): void {
  */
 function followMoves(model: Model, seen: Seen, moment: Moment): void {
   const before = new Map([...model.logs.values()].map(log => [log.name, log.next]))
+  const gaps = new Map(before)
+  const reached = new Set<string>()
   // Each round can only move records on towards the ends of the routes.
-  for (let round = 0; round < 1000 && model.moves.length > 0; round++) {
-    if (adopt(model, seen, before, moment)) continue
+  for (let round = 0; round < 1000; round++) {
+    if (model.moves.length === 0 && !shed(model, seen, reached)) return
+    for (const { target } of model.moves) reached.add(target)
+    if (model.moves.length === 0 || adopt(model, seen, before, moment)) continue
     const move = model.moves.shift()!
-    const gap = vanish(model, seen, move, before.get(move.target) ?? 0, moment)
-    before.set(move.target, gap)
+    gaps.set(move.target, vanish(model, seen, move, gaps.get(move.target) ?? 0, moment))
   }
+}
+
+/**
+ * A queue with a limit that dead letters have reached may have shed records of which the model, with
+ * the same arrivals and expiries in another order, did not have to take leave.
+ */
+function shed(model: Model, seen: Seen, reached: ReadonlySet<string>): boolean {
+  for (const name of reached) {
+    const log = model.logs.get(name)
+    const seenLog = seen.logs.get(name)
+    const queue = log?.config.queue
+    if (log === undefined || seenLog === undefined || queue?.overflow !== 'drop-head') continue
+    if (queue.countMax === undefined && queue.bytesMax === undefined) continue
+    const gone = log.records.find(
+      record => record.state === 'ready' && !seenLog.records.has(record.position),
+    )
+    if (gone === undefined) continue
+    bury(model, log, gone, 'length')
+    return true
+  }
+  return false
 }
 
 /** Finds one dead letter where the engine has put it, which is behind all that was `before`. */
@@ -197,7 +221,8 @@ function vanish(model: Model, seen: Seen, move: Move, next: number, { now }: Mom
     (seen.logs.get(log.name)?.info.next ?? 0) <= log.next
   )
     return next
-  const used = new Set(log.records.map(record => record.position))
+  const used = new Set(seen.logs.get(log.name)?.records.keys())
+  for (const record of log.records) used.add(record.position)
   let position = next
   while (used.has(position)) position++
   if (position >= (seen.logs.get(log.name)?.info.next ?? 0)) position = log.next

@@ -138,7 +138,11 @@ export class Workload {
       case 'alter': {
         const log = this.#someLog(model)
         if (log === undefined) return undefined
-        return { do: kind, name: log.name, config: this.#logConfig(log.config.queue !== undefined) }
+        // What is remembered beyond a window that changes is not specified.
+        const { dedupeWindowMs: _window, ...config } = this.#logConfig(
+          log.config.queue !== undefined,
+        )
+        return { do: kind, name: log.name, config }
       }
       case 'drop-log':
         return { do: kind, name: this.#anyLogName(), unless: this.#unless() }
