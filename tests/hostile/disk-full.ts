@@ -14,7 +14,7 @@ import { drainQueue } from '../harness/drain.ts'
 import { breaches, encodeBody, Ledger } from '../harness/ledger.ts'
 import { temporaryFolder } from '../harness/process.ts'
 import { formatTable } from '../harness/statistics.ts'
-import { deferred, eventually, within } from '../harness/wait.ts'
+import { deferred, eventually, pause, within } from '../harness/wait.ts'
 
 const queue = 'full'
 const unconfirmedMax = 500
@@ -22,7 +22,8 @@ const diskBytes = 300_000_000
 
 interface Filler {
   readonly blocked: Promise<void>
-  readonly unblocked: Promise<void>
+  /** Whether the broker said that it blocks. */
+  readonly told: boolean
   /** No more; resolves when each message that was sent is confirmed. */
   finish(): Promise<void>
 }
@@ -33,9 +34,11 @@ async function startFiller(url: string, ledger: Ledger): Promise<Filler> {
   const channel = await connection.createConfirmChannel()
   await channel.assertQueue(queue, { durable: true })
   const blocked = deferred<void>()
-  const unblocked = deferred<void>()
-  connection.on('blocked', () => blocked.resolve())
-  connection.on('unblocked', () => unblocked.resolve())
+  let told = false
+  connection.on('blocked', () => {
+    told = true
+    blocked.resolve()
+  })
   connection.on('error', error => blocked.reject(error))
   channel.on('nack', () => ledger.refused())
   let sequence = 0
@@ -59,7 +62,9 @@ async function startFiller(url: string, ledger: Ledger): Promise<Filler> {
   pump()
   return {
     blocked: blocked.promise,
-    unblocked: unblocked.promise,
+    get told() {
+      return told
+    },
     finish: async () => {
       finishing = true
       clearInterval(trickle)
@@ -72,7 +77,8 @@ async function startFiller(url: string, ledger: Ledger): Promise<Filler> {
 /** What takes the space, and how it comes back: resolves when there should be some again. */
 interface Squeeze {
   readonly name: string
-  begin(folder: string): void
+  /** Resolves when the broker has noticed. */
+  begin(folder: string, filler: Filler, ledger: Ledger): Promise<void>
   relieve(folder: string, url: string, ledger: Ledger): Promise<void>
 }
 
@@ -81,17 +87,33 @@ const place = { queue, place: 'queue' } as const
 const squeezes: readonly Squeeze[] = [
   {
     name: 'by the broker itself',
-    begin: () => {},
+    begin: (_, filler) => within('the publisher to be blocked', filler.blocked, 120_000),
     relieve: async (_, url, ledger) => {
       await drainQueue(url, place, ledger)
     },
   },
   {
     name: 'by another program',
-    begin: folder => takeAll(join(folder, 'ballast')),
+    begin: (folder, _, ledger) => {
+      takeAll(join(folder, 'ballast'))
+      return confirmsStop(ledger)
+    },
     relieve: async folder => rmSync(join(folder, 'ballast')),
   },
 ]
+
+/**
+ * When writes fail, confirms stop. Whether the publisher is told as well is only shown: what tells it
+ * may wait behind confirms that cannot be given.
+ */
+async function confirmsStop(ledger: Ledger): Promise<void> {
+  let before = -1
+  await eventually('confirms stop', async () => {
+    before = ledger.counts.confirmed
+    await pause(2000)
+    return ledger.counts.confirmed === before
+  })
+}
 
 function takeAll(file: string): void {
   const chunk = Buffer.alloc(65_536)
@@ -109,11 +131,11 @@ async function squeezeBroker(folder: string, squeeze: Squeeze): Promise<Ledger> 
   const broker = await startSpillway({ folder })
   const filler = await startFiller(broker.url, ledger)
   await eventually('something is confirmed', () => ledger.counts.confirmed > 5000)
-  squeeze.begin(folder)
-  await within('the publisher to be blocked', filler.blocked, 120_000)
-  console.error(`${squeeze.name}: blocked after ${ledger.counts.confirmed} confirms`)
+  await squeeze.begin(folder, filler, ledger)
+  const confirmed = ledger.counts.confirmed
+  console.error(`${squeeze.name}: confirms stop at ${confirmed}, told: ${filler.told}`)
   await squeeze.relieve(folder, broker.url, ledger)
-  await within('the publisher to go on', filler.unblocked, 60_000)
+  await eventually('confirms go on', () => ledger.counts.confirmed > confirmed + unconfirmedMax)
   await within('the rest to be confirmed', filler.finish(), 120_000)
   await broker.kill()
   const again = await startSpillway({ folder })
