@@ -72,6 +72,7 @@ export class Upkeep {
   #noSpace = false
   #checkedAt = -Infinity
   #checkedSequence = 0
+  #willLook = false
   #reclaiming: ReclaimJob | undefined
   #compacting: CompactJob | undefined
   readonly #unreclaimable = new Set<number>()
@@ -287,6 +288,17 @@ export class Upkeep {
     this.#watchDisk()
   }
 
+  /** Space returns without anybody telling: one timer asks, however quiet the engine is. */
+  #lookAgain(): void {
+    if (this.#willLook) return
+    this.#willLook = true
+    this.#core.ports.clock.schedule(limits.diskRetryMs, () => {
+      this.#willLook = false
+      this.#checkedAt = Number.NEGATIVE_INFINITY
+      this.#core.wantTurn()
+    })
+  }
+
   #watchDisk(): void {
     const { journal, ports, options, state } = this.#core
     const now = ports.clock.monotonic()
@@ -301,7 +313,7 @@ export class Upkeep {
       this.#noSpace ||
       free < options.diskFreeMin + margin ||
       (options.diskMax !== undefined && used > options.diskMax)
-    if (full) ports.clock.schedule(limits.diskRetryMs, () => this.#core.wantTurn())
+    if (full) this.#lookAgain()
     if (full === this.#diskFull) return
     this.#diskFull = full
     this.onDisk(full)
