@@ -1,8 +1,10 @@
 // A group of two members as in every introduction to Kafka; nothing in it knows Spillway.
+// KAFKA_BROKERS=localhost:9092 node kafka-consumer.mjs
 
 import { Kafka } from 'kafkajs'
 
-const kafka = new Kafka({ clientId: 'shop', brokers: ['kafka1:9092', 'kafka2:9092'] })
+const brokers = process.env.KAFKA_BROKERS?.split(',') ?? ['kafka1:9092', 'kafka2:9092']
+const kafka = new Kafka({ clientId: 'shop', brokers })
 const members = ['first', 'second'].map(name => ({
   name,
   consumer: kafka.consumer({ groupId: 'billing' }),
