@@ -1,7 +1,6 @@
 /**
- * A naive model of SQS beside the server on a simulated clock: an array of messages, and the
- * rules in
- * their plainest form. Every answer of the server is checked against it.
+ * A naive model of SQS beside the server on a simulated clock: an array of messages, and the rules
+ * in their plainest form. Every answer of the server is checked against it.
  */
 
 import assert from 'node:assert/strict'
