@@ -210,5 +210,4 @@ export const entries = [
  * in a release. A folder leaves it with the change that makes the program import it, and the rule
  * says so when that is forgotten.
  */
-export const beingBuilt: readonly { readonly folder: string; readonly since: string }[] = [
-]
+export const beingBuilt: readonly { readonly folder: string; readonly since: string }[] = []
