@@ -4,6 +4,7 @@
  *     npm run sim                                   swarm, for a minute
  *     npm run sim -- --runs 100000                  all night
  *     npm run sim -- --mode crash-every --seconds 60
+ *     npm run sim -- --mode rot --keep-going         a changed bit must not go unnoticed
  *     npm run sim -- --mode swarm --seed 4711 --trace
  */
 

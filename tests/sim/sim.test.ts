@@ -21,15 +21,15 @@ function sentence({ mode, seed, crashAtCall, message, trace }: Failure): string 
 
 describe('the engine on a simulated machine', () => {
   it('does what the model does, through crashes, faults and full disks', () => {
-    runSeeds('swarm', 40)
+    runSeeds('swarm', 25)
   })
 
   it('comes back whole wherever the power goes', () => {
-    runSeeds('crash-every', 2)
+    runSeeds('crash-every', 1)
   })
 
   it('does the same when it is given the same', () => {
-    runSeeds('determinism', 10)
+    runSeeds('determinism', 5)
   })
 
   it('finds the bugs that were planted', () => {
