@@ -103,8 +103,8 @@ const squeezes: readonly Squeeze[] = [
 ]
 
 /**
- * When writes fail, confirms stop. Whether the publisher is told as well is only shown: what tells it
- * may wait behind confirms that cannot be given.
+ * When writes fail, confirms stop. Whether the publisher is told as well is only shown: what tells
+ * it may wait behind confirms that cannot be given.
  */
 async function confirmsStop(ledger: Ledger): Promise<void> {
   let before = -1

@@ -138,8 +138,8 @@ function followMoves(model: Model, seen: Seen, moment: Moment): void {
 }
 
 /**
- * A queue with a limit that dead letters have reached may have shed records of which the model, with
- * the same arrivals and expiries in another order, did not have to take leave.
+ * A queue with a limit that dead letters have reached may have shed records of which the model,
+ * with the same arrivals and expiries in another order, did not have to take leave.
  */
 function shed(model: Model, seen: Seen, reached: ReadonlySet<string>): boolean {
   for (const name of reached) {
@@ -187,7 +187,9 @@ function adopt(
   return false
 }
 
-/** A record may come to a log by several ways: the one on which it died the same deaths is meant. */
+/**
+ * A record may come to a log by several ways: the one on which it died the same deaths is meant.
+ */
 function takeMove(model: Model, target: string, stored: StoredRecord): Move | undefined {
   const id = idOf(stored)
   const textOf = (route: string, deaths: readonly ModelDeath[]) =>
