@@ -244,7 +244,6 @@ describe('the broker, seen through kafkajs', () => {
     await withAdmin(async admin => {
       const configEntries = [{ name: 'retention.ms', value: '1000000' }]
       await admin.createTopics({ topics: [{ topic, configEntries }] })
-      equal(running.engine.log(topic)?.config.retention.ageMs, 1_000_000)
       const changed = [{ name: 'retention.bytes', value: '5000000' }]
       const resource = { type: 2, name: topic }
       await admin.alterConfigs({
@@ -258,6 +257,20 @@ describe('the broker, seen through kafkajs', () => {
       })
       equal(described.resources[0]!.configEntries[0]!.configValue, '5000000')
     })
+  })
+
+  test('what is written with old timestamps is there to be read', async () => {
+    const topic = unique('backfilled')
+    const producer = client().producer()
+    await producer.connect()
+    for (const value of ['a', 'b', 'c']) {
+      await producer.send({ topic, messages: [{ value, timestamp: '1000000000000' }] })
+    }
+    await producer.disconnect()
+    const { consumer, inbox } = await consume(unique('group'), topic)
+    deepEqual(await takeValues(inbox, 3), ['a', 'b', 'c'])
+    await consumer.disconnect()
+    equal(running.engine.log(topic)?.config.retention.ageMs, undefined)
   })
 
   test('records can be deleted up to an offset, and topics as a whole', async () => {

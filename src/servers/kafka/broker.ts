@@ -11,6 +11,7 @@ import type { Configs } from './mapping.ts'
 import { Memory } from './memory.ts'
 import { Offsets } from './offsets.ts'
 import { Producers } from './producers.ts'
+import { Retention } from './retention.ts'
 import { type Topic, Topics } from './topics.ts'
 import { Transactions } from './transactions.ts'
 
@@ -52,6 +53,7 @@ export class Broker {
   readonly producers: Producers
   readonly offsets: Offsets
   readonly transactions: Transactions
+  readonly retention: Retention
   readonly groups = new Map<string, ClassicGroup>()
   readonly members = new Set<Member>()
   readonly partitions: number
@@ -67,8 +69,10 @@ export class Broker {
     this.topics = new Topics(engine, random)
     this.producers = new Producers(engine)
     this.offsets = new Offsets(engine)
-    const { deadlines, producers, offsets } = this
+    const { deadlines, topics, producers, offsets } = this
     this.transactions = new Transactions({ engine, clock, deadlines, producers, offsets })
+    const stableEnd = (log: string, next: number) => this.stableEnd(log, next)
+    this.retention = new Retention({ engine, clock, topics, stableEnd })
     this.clusterId = this.#clusterId()
     engine.onFailure(() => {
       this.deadlines.stop()

@@ -167,7 +167,14 @@ export class Connection implements ServerConnection, Member {
     onGone?.()
   }
 
-  tick(_nowMs: number): void {}
+  tick(nowMs: number): void {
+    try {
+      this.#broker.retention.tick(nowMs)
+    } catch (error) {
+      if (!(error instanceof EngineFailure)) throw error
+      this.failed()
+    }
+  }
 
   drained(): void {}
 

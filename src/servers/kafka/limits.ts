@@ -21,4 +21,12 @@ export const limits = {
   batchesRemembered: 5,
   /** Producers remembered for one partition; the oldest are forgotten first. */
   producersMax: 100_000,
+  /** Between two sweeps for what is too old, in ms: Kafka's log.retention.check.interval.ms. */
+  retentionCheckMs: 300_000,
+  /** What a sweep looks at in one tick, a second: other work waits meanwhile. */
+  sweepRecordsMax: 5_000,
+  sweepBytesMax: 32 * 1024 * 1024,
+  /** What it looks at in one partition before it cuts: one effect of the engine. */
+  sliceRecordsMax: 256,
+  sliceBytesMax: 4 * 1024 * 1024,
 } as const

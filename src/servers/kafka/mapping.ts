@@ -35,17 +35,31 @@ export function isTopicName(name: string): boolean {
 
 export type Configs = { readonly [name: string]: string }
 
-/** What a topic's configuration means to its logs. */
+export const defaultRetentionMs = 604_800_000
+
+/**
+ * What a topic's configuration means to its logs. Age is not among it: a batch has the time of its
+ * producer, and the engine would cut old ones as they come. See `retention.ts`.
+ */
 export function logConfigOf(configs: Configs): Pick<LogConfig, 'retention' | 'compact'> {
-  const policy = (configs['cleanup.policy'] ?? 'delete').split(',').map(each => each.trim())
-  const ageMs = positive(configs['retention.ms'] ?? '604800000')
+  const policy = policyOf(configs)
   const bytes = positive(configs['retention.bytes'] ?? '-1')
   return {
     compact: policy.includes('compact'),
     retention: policy.includes('delete')
-      ? { ageMs: ageMs === undefined ? undefined : Math.max(1, ageMs), bytes, count: undefined }
+      ? { ageMs: undefined, bytes, count: undefined }
       : defaultLog.retention,
   }
+}
+
+/** How old a topic's records may be, in ms; undefined: as old as they like. */
+export function ageLimitOf(configs: Configs): number | undefined {
+  if (!policyOf(configs).includes('delete')) return undefined
+  return positive(configs['retention.ms'] ?? String(defaultRetentionMs))
+}
+
+function policyOf(configs: Configs): string[] {
+  return (configs['cleanup.policy'] ?? 'delete').split(',').map(each => each.trim())
 }
 
 function positive(text: string): number | undefined {

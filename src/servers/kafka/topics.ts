@@ -8,13 +8,22 @@ import type { Random } from '../../engine/ports.ts'
 import { codes } from '../../wire/kafka/error-codes.ts'
 import { errors, KafkaError } from './errors.ts'
 import { limits } from './limits.ts'
-import { type Configs, isTopicName, logConfigOf, logName, partitionOf } from './mapping.ts'
+import {
+  type Configs,
+  defaultRetentionMs,
+  isTopicName,
+  logConfigOf,
+  logName,
+  partitionOf,
+} from './mapping.ts'
 import { Memory } from './memory.ts'
 
 interface Definition {
   readonly id: string
   readonly partitions: number
   readonly configs: Configs
+  /** Another protocol made it, and its rules go on. Rows of before do not say. */
+  readonly isAdopted?: boolean
 }
 
 export interface Topic extends Definition {
@@ -37,11 +46,44 @@ export class Topics {
     this.#random = random
     this.#memory = new Memory(engine, 'topics')
     this.#starts = new Memory(engine, 'starts')
-    for (const [name, definition] of this.#memory.entries()) this.#remember(name, definition)
+    for (const [name, definition] of [...this.#memory.entries()]) {
+      this.#unage(this.#recover(name, definition))
+    }
+  }
+
+  /** Topics of before are asked whose they are, once. */
+  #recover(name: string, definition: Definition): Topic {
+    if (definition.isAdopted !== undefined) return this.#remember(name, definition)
+    const config = this.#engine.log(name)?.config
+    const hasOurAge = config?.retention.ageMs === defaultRetentionMs
+    const isConfigured = Object.keys(definition.configs).length > 0
+    const isLabelled = Object.keys(config?.labels ?? {}).length > 0
+    const isAdopted = config !== undefined && (isLabelled || !(isConfigured || hasOurAge))
+    return this.#define(name, { ...definition, isAdopted })
+  }
+
+  /** Age was a matter of the engine once. */
+  #unage(topic: Topic): void {
+    if (topic.isAdopted === true && topic.configs['retention.ms'] === undefined) return
+    for (const log of topic.logs) {
+      const retention = this.#engine.log(log)?.config.retention
+      if (retention?.ageMs === undefined) continue
+      this.#engine.alter(log, { retention: { ...retention, ageMs: undefined } })
+    }
   }
 
   find(name: string): Topic | undefined {
     return this.#byName.get(name) ?? this.#adopt(name)
+  }
+
+  /** As `find`, without looking at what other protocols made. */
+  known(name: string): Topic | undefined {
+    return this.#byName.get(name)
+  }
+
+  /** Of those that are known. Topics may come and go while one goes through them. */
+  names(): Iterable<string> {
+    return this.#byName.keys()
   }
 
   byId(id: string): Topic | undefined {
@@ -77,7 +119,7 @@ export class Topics {
     this.check(name, partitions)
     return this.#engine.batch(() => {
       this.#createLogs(name, 0, partitions, configs)
-      return this.#define(name, { id: this.#newId(), partitions, configs })
+      return this.#define(name, { id: this.#newId(), partitions, configs, isAdopted: false })
     })
   }
 
@@ -85,14 +127,21 @@ export class Topics {
     this.checkPartitions(partitions)
     this.#engine.batch(() => {
       this.#createLogs(topic.name, topic.partitions, partitions, topic.configs)
-      this.#define(topic.name, { id: topic.id, partitions, configs: topic.configs })
+      const { id, configs, isAdopted = false } = topic
+      this.#define(topic.name, { id, partitions, configs, isAdopted })
     })
   }
 
   configure(topic: Topic, configs: Configs): void {
     this.#engine.batch(() => {
-      for (const log of topic.logs) this.#engine.alter(log, logConfigOf(configs))
-      this.#define(topic.name, { id: topic.id, partitions: topic.partitions, configs })
+      const { id, partitions, isAdopted = false } = topic
+      const keepsAge = isAdopted && configs['retention.ms'] === undefined
+      for (const log of topic.logs) {
+        const { retention, compact } = logConfigOf(configs)
+        const ageMs = keepsAge ? this.#engine.log(log)?.config.retention.ageMs : undefined
+        this.#engine.alter(log, { retention: { ...retention, ageMs }, compact })
+      }
+      this.#define(topic.name, { id, partitions, configs, isAdopted })
     })
   }
 
@@ -132,7 +181,7 @@ export class Topics {
     if (!isTopicName(name)) return undefined
     const log = this.#engine.log(name)
     if (log === undefined || log.config.queue !== undefined) return undefined
-    return this.#define(name, { id: this.#newId(), partitions: 1, configs: {} })
+    return this.#define(name, { id: this.#newId(), partitions: 1, configs: {}, isAdopted: true })
   }
 
   #define(name: string, definition: Definition): Topic {

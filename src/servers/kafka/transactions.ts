@@ -136,8 +136,13 @@ export class Transactions {
     this.#set(id, { ...transaction, offsets })
   }
 
-  /** Offsets that count when the transaction is committed. */
-  addOffsets(id: string, who: Identity, group: string, changes: readonly OffsetChange[]): void {
+  /**
+   * Offsets that count when the transaction is committed. Whose they are says the producer's id
+   * alone: the group's coordinator, which takes them in Kafka, knows no transactional ids.
+   */
+  addOffsets(who: Identity, group: string, changes: readonly OffsetChange[]): void {
+    const id = this.#idOf.get(who.producerId)
+    if (id === undefined) throw new KafkaError(codes.INVALID_PRODUCER_ID_MAPPING)
     const transaction = this.#ongoing(id, who)
     const before = transaction.offsets[group] ?? []
     const fresh = new Set(changes.map(({ topic, partition }) => `${topic}\0${partition}`))

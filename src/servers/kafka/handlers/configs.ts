@@ -14,6 +14,7 @@ import {
   topicSettings,
 } from '../configs.ts'
 import { KafkaError } from '../errors.ts'
+import { limits } from '../limits.ts'
 import type { Configs } from '../mapping.ts'
 import type { Topic } from '../topics.ts'
 
@@ -73,6 +74,7 @@ function brokerSettings(broker: Broker): { readonly [name: string]: Setting } {
       fallback: String(initialRebalanceDelayMs),
     },
     'log.cleanup.policy': { type: 'list', fallback: 'delete' },
+    'log.retention.check.interval.ms': { type: 'long', fallback: String(limits.retentionCheckMs) },
     'log.retention.ms': { type: 'long', fallback: '604800000' },
     'message.max.bytes': { type: 'int', fallback: '1048588' },
     'min.insync.replicas': { type: 'int', fallback: '1' },

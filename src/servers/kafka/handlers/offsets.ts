@@ -99,7 +99,7 @@ export function txnOffsetCommit(
   }))
   const who = { producerId: request.producerId, epoch: request.producerEpoch }
   try {
-    if (code === 0) broker.transactions.addOffsets(request.transactionalId, who, groupId, changes)
+    if (code === 0) broker.transactions.addOffsets(who, groupId, changes)
   } catch (error) {
     if (!(error instanceof KafkaError)) throw error
     code = error.code

@@ -100,7 +100,8 @@ function append(broker: Broker, topic: Topic, log: string): Stored {
     format: formats.kafkaBatch,
     envelope: noBytes,
     body: batch.bytes,
-    time: Math.max(0, batch.maxTimestamp),
+    // A batch that names no time is as old as its arrival.
+    time: batch.maxTimestamp < 0 ? broker.clock.now() : batch.maxTimestamp,
     span: batch.count,
   }
   return engine.batch(() => {
