@@ -140,7 +140,10 @@ export interface EngineDoor {
     record: RecordInput,
     attributes?: () => ReadonlyMap<string, AttributeValue>,
   ): PublishOutcome
-  /** To one log. Positions rise by `span`; a duplicate answers the position of the first one. */
+  /**
+   * To one log, one after the other: where the length limit refuses one, those before it stay.
+   * Positions rise by `span`; a duplicate answers the position of the first one.
+   */
   append(
     log: string,
     records: readonly RecordInput[],
@@ -211,7 +214,10 @@ export interface EngineDoor {
   batch<T>(verbs: () => T): T
 
   // The commit gate (I1)
-  /** Output that reveals any change made so far waits for this journal position. */
+  /**
+   * Output that reveals any change made so far waits for this journal position. Asking for it says
+   * that somebody waits: what is not on the disk is written in this turn.
+   */
   readonly gate: number
   /** Output that only hands out records waits for this one: leases are journaled lazily. */
   readonly recordGate: number
@@ -559,6 +565,7 @@ class Engine implements EngineDoor {
   // The commit gate
 
   get gate(): number {
+    if (this.#journal.demand()) this.#core.wantTurn()
     return this.#journal.gate
   }
 

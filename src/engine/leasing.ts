@@ -337,7 +337,7 @@ export class Leasing {
     this.#core.touch(log)
     switch (settlement.kind) {
       case 'done':
-        this.#storing.settle(log, positions, log.config.durable ? 'gated' : 'lazy')
+        this.#storing.settle(log, positions, log.config.durable ? 'settled' : 'lazy')
         log.traffic.settled += positions.length
         break
       case 'reject':

@@ -53,6 +53,11 @@ export const limits = {
   dispatchBatch: 128,
   /** Lazy effects wait so long for company before they are written by themselves, in ms. */
   lazyFlushMs: 50,
+  /**
+   * Settlements that no reply waits for are written after so long, in ms: at a steady rate they ride
+   * along with the records that come in, instead of taking every second sync for themselves.
+   */
+  settledFlushMs: 3,
   /** After a write found no space, in ms. */
   diskRetryMs: 500,
   /** Wait for a timer at most this long: a wall clock that jumps is noticed, in ms. */

@@ -449,7 +449,7 @@ export class Storing {
   }
 
   /** Settles positions that are simply done with; one entry. */
-  settle(log: Log, positions: readonly number[], urgency: 'gated' | 'record' | 'lazy'): void {
+  settle(log: Log, positions: readonly number[], urgency: 'settled' | 'lazy'): void {
     const { journal, state } = this.#core
     writePositions(journal, kinds.settle, log.id, rangesOf(positions), urgency)
     for (const position of positions) state.settle(log, position)

@@ -68,6 +68,7 @@ export type Effect =
   | { readonly type: 'record'; readonly relocated: boolean; readonly bytes: Uint8Array }
   | { readonly type: 'positions'; readonly effect: PositionsEffect }
   | { readonly type: 'put'; readonly table: string; readonly changes: readonly TableChange[] }
+  | { readonly type: 'mark' }
   | { readonly type: 'define'; readonly definition: Definition }
 
 const positionsHeaderBytes = 40
@@ -195,6 +196,8 @@ export function readEffect(bytes: Uint8Array): Effect {
       const json = decodeUtf8(bytes.subarray(entryHeaderBytes))
       return { type: 'define', definition: JSON.parse(json) as Definition }
     }
+    case kinds.mark:
+      return { type: 'mark' }
     case kinds.put:
       return readPut(bytes)
     case kinds.lease:

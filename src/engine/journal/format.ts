@@ -48,6 +48,8 @@ export const kinds = {
   extend: 9,
   cursor: 10,
   put: 11,
+  /** Says nothing; its block vouches for all before it. The last entry of a clean end. */
+  mark: 12,
 } as const
 
 export const recordFlags = { transient: 1, ttl: 2, due: 4, extra: 8 } as const

@@ -18,18 +18,21 @@ import type { Ports, StorageError, StorageFile, Timer } from '../ports.ts'
 import {
   blockHeaderBytes,
   checkFileHeader,
+  entryHeaderBytes,
   fileHeaderBytes,
   formatVersion,
   journalFileName,
+  kinds,
   sealBlock,
   writeFileHeader,
 } from './format.ts'
 
 /**
  * How urgently an entry must reach the disk. `gated`: replies wait for it; `record`: deliveries do,
- * too; `lazy`: nobody waits, it rides along with the next write.
+ * too; `settled`: a reply would have to wait, but often there is none, so it is written when one
+ * asks (`demand`) or after a moment; `lazy`: nobody waits, it rides along with the next write.
  */
-export type Urgency = 'record' | 'gated' | 'lazy'
+export type Urgency = 'record' | 'gated' | 'settled' | 'lazy'
 
 /** Where an entry's bytes are. */
 export interface Location {
@@ -114,12 +117,16 @@ export class Journal {
   /** Until what was recovered is synced: later writes must not vouch for it. */
   #starting = true
   #wanted = false
+  /** The newest gated entry that a flush has been asked for. */
+  #asked = 0
   #lazyTimer: Timer | undefined
+  #settledTimer: Timer | undefined
   #syncTimer: Timer | undefined
   #synced: number
   #unsyncedFiles = new Set<number>()
   #diskFull = false
   #closing: (() => void) | undefined
+  #hasMark = false
 
   constructor(ports: Ports, options: JournalOptions, start: JournalStart, events: JournalEvents) {
     this.#ports = ports
@@ -183,9 +190,13 @@ export class Journal {
     this.sequence++
     if (urgency === 'lazy') {
       this.#armLazy()
+    } else if (urgency === 'settled') {
+      this.gate = this.sequence
+      this.#armSettled()
     } else {
       this.#wanted = true
       this.gate = this.sequence
+      this.#asked = this.sequence
       if (urgency === 'record') this.recordGate = this.sequence
     }
     if (this.#batchDepth === 0 && this.#slab.used - this.#blockStart >= limits.blockBytes)
@@ -209,6 +220,14 @@ export class Journal {
     assert(this.#batchDepth >= 0, 'batches are balanced')
   }
 
+  /** Somebody waits for all that is gated so far; false when it is on its way already. */
+  demand(): boolean {
+    if (this.gate <= this.#asked) return false
+    this.#asked = this.gate
+    this.#wanted = true
+    return true
+  }
+
   /** Starts a write when there is something worth one and none is in flight. */
   flush(lazyToo = false): void {
     if (lazyToo) this.#wanted ||= this.backlogBytes > 0
@@ -216,6 +235,8 @@ export class Journal {
     if (this.failure !== undefined || this.#diskFull) return
     this.#lazyTimer?.cancel()
     this.#lazyTimer = undefined
+    this.#settledTimer?.cancel()
+    this.#settledTimer = undefined
     this.#wanted = false
     this.#seal()
     this.#write()
@@ -265,6 +286,7 @@ export class Journal {
   close(done: () => void): void {
     this.#closing = done
     this.#lazyTimer?.cancel()
+    this.#settledTimer?.cancel()
     this.#syncTimer?.cancel()
     if (this.failure !== undefined || this.#diskFull) return this.#closed()
     this.flush(true)
@@ -559,6 +581,13 @@ export class Journal {
     })
   }
 
+  #armSettled(): void {
+    this.#settledTimer ??= this.#ports.clock.schedule(limits.settledFlushMs, () => {
+      this.#settledTimer = undefined
+      this.flush(true)
+    })
+  }
+
   #armSync(everyMs: number): void {
     this.#syncTimer ??= this.#ports.clock.schedule(everyMs, () => {
       this.#syncTimer = undefined
@@ -605,7 +634,21 @@ export class Journal {
   #closeWhenQuiet(): void {
     if (this.#closing === undefined || this.#writing || this.#starting) return
     if (this.#waiting.length > 0) return
-    this.sync(() => this.#closed())
+    this.sync(() => {
+      if (this.#hasMark || this.failure !== undefined) this.#closed()
+      else this.#writeMark()
+    })
+  }
+
+  /**
+   * Everything is on the disk, and one more block says so: without it, rot in the last block would
+   * look like a torn write and be cut in silence.
+   */
+  #writeMark(): void {
+    this.#hasMark = true
+    this.entry(kinds.mark, entryHeaderBytes)
+    this.finish('gated')
+    this.flush()
   }
 
   #closed(): void {

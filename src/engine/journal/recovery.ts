@@ -293,7 +293,7 @@ class Replay {
       this.#state.replayPositions(effect.effect)
     } else if (effect.type === 'put') {
       this.#state.put(effect.table, effect.changes)
-    } else {
+    } else if (effect.type === 'define') {
       this.#state.define(effect.definition)
     }
     this.#sequence++

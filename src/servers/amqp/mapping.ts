@@ -179,7 +179,8 @@ export function queueDefinitionOf(config: LogConfig, vhost: string): QueueDefini
 
 function argumentsOf(config: LogConfig, vhost: string): FieldTable {
   const queue = config.queue
-  if (queue === undefined) return []
+  // What another protocol has made as a plain log is no queue that one could work off.
+  if (queue === undefined) return [['x-queue-type', fromPlain('stream')]]
   const table: [string, FieldValue][] = []
   const put = (name: string, value: string | number | boolean | undefined) => {
     if (value !== undefined) table.push([name, fromPlain(value)])
