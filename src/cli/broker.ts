@@ -17,6 +17,7 @@ import { FolderLocked, openFolder } from '../platform/storage.ts'
 import { netTransport } from '../platform/transport.ts'
 import { type AmqpServer, amqpServer } from '../servers/amqp/server.ts'
 import type { KafkaServer } from '../servers/kafka/server.ts'
+import { lateServer } from '../servers/late-server.ts'
 import { Connections } from '../servers/listener.ts'
 import type { Transport } from '../servers/transport.ts'
 import { CommandFailure } from './failure.ts'
@@ -54,7 +55,7 @@ export async function startBroker(plan: Plan, settings: Settings, log: Log): Pro
       diskFreeMin: settings.diskFreeMin,
       diskMax: settings.maxDisk,
     })
-    return await listen({ plan, storage, engine, random, release, log })
+    return await listen({ plan, storage, engine, random, release, log, later: [] })
   } catch (error) {
     if (engine === undefined) release()
     else engine.close(release)
@@ -92,6 +93,8 @@ interface Parts {
   readonly random: Random
   readonly release: () => void
   readonly log: Log
+  /** Code that is needed once somebody connects: loaded when the broker is ready, not before. */
+  readonly later: (() => Promise<void>)[]
 }
 
 async function listen(parts: Parts): Promise<Broker> {
@@ -112,7 +115,7 @@ async function bindPorts(parts: Parts, connections: Connections): Promise<Broker
     onError: error => log.warn('a connection could not be accepted', { reason: error.message }),
   })
   const server = await bindAmqp(parts, connections, { endpoints, transport })
-  const kafka = await bindKafka(parts, connections, { endpoints, transport })
+  const closeKafka = await bindKafka(parts, connections, { endpoints, transport })
   await bindRedis(parts, connections, { endpoints, transport })
   const sqs = await bindSqs(parts, endpoints)
   const management = await bindManagement(parts, server, endpoints).catch(error => {
@@ -126,7 +129,7 @@ async function bindPorts(parts: Parts, connections: Connections): Promise<Broker
     endpoints,
     stopping: false,
     release: () => {
-      kafka?.close()
+      closeKafka?.()
       release()
     },
   }
@@ -143,6 +146,13 @@ async function bindPorts(parts: Parts, connections: Connections): Promise<Broker
     const scheme = plan.tls === undefined ? 'http' : 'https'
     endpoints.push(endpoint('http', scheme, plan.host, served.port))
   }
+  // Who stops the broker at once finds the engine closed before the code is there.
+  const orStopping = (error: unknown): void => {
+    if (!broker.stopping) throw error
+  }
+  systemClock.schedule(1, () => {
+    for (const load of parts.later) void load().catch(orStopping)
+  })
   return Object.assign(broker, { admin, sqs, management })
 }
 
@@ -192,46 +202,54 @@ async function bindManagement(
 }
 
 async function bindKafka(
-  { plan, engine, random }: Parts,
+  parts: Parts,
   connections: Connections,
   { endpoints, transport }: { readonly endpoints: Endpoint[]; readonly transport: Transport },
-): Promise<KafkaServer | undefined> {
+): Promise<(() => void) | undefined> {
+  const { plan, engine, random } = parts
   if (plan.kafkaPort === undefined) return undefined
-  const { kafkaServer } = await import('../servers/kafka/server.ts')
-  const authenticate = plan.users === undefined ? undefined : authenticator(plan)
-  const server = kafkaServer({ engine, clock: systemClock, random, authenticate })
+  const server = lateServer('kafka')
+  let kafka: KafkaServer | undefined
   const address = { host: plan.host, port: plan.kafkaPort }
   const { port } = await connections.listen({ server, transport, address }).catch(error => {
     throw explainPort(error, 'kafka', address)
   })
   endpoints.push(endpoint('kafka', plan.tls === undefined ? 'kafka' : 'kafkas', plan.host, port))
-  return server
+  parts.later.push(async () => {
+    const { kafkaServer } = await import('../servers/kafka/server.ts')
+    const authenticate = plan.users === undefined ? undefined : authenticator(plan)
+    kafka = kafkaServer({ engine, clock: systemClock, random, authenticate })
+    server.arrived(kafka)
+  })
+  return () => kafka?.close()
 }
 
 async function bindRedis(
-  { plan, engine, random }: Parts,
+  parts: Parts,
   connections: Connections,
   { endpoints, transport }: { readonly endpoints: Endpoint[]; readonly transport: Transport },
 ): Promise<void> {
+  const { plan, engine, random } = parts
   if (plan.redisPort === undefined) return
-  const { redisServer } = await import('../servers/redis/server.ts')
-  const authenticate = plan.users === undefined ? undefined : authenticator(plan)
-  const server = redisServer({ engine, clock: systemClock, random, authenticate })
+  const server = lateServer('redis')
   const address = { host: plan.host, port: plan.redisPort }
   const { port } = await connections.listen({ server, transport, address }).catch(error => {
     throw explainPort(error, 'redis', address)
   })
   endpoints.push(endpoint('redis', plan.tls === undefined ? 'redis' : 'rediss', plan.host, port))
+  parts.later.push(async () => {
+    const { redisServer } = await import('../servers/redis/server.ts')
+    const authenticate = plan.users === undefined ? undefined : authenticator(plan)
+    server.arrived(redisServer({ engine, clock: systemClock, random, authenticate }))
+  })
 }
 
-async function bindSqs(
-  { plan, engine, random, log }: Parts,
-  endpoints: Endpoint[],
-): Promise<RunningSqs | undefined> {
+async function bindSqs(parts: Parts, endpoints: Endpoint[]): Promise<RunningSqs | undefined> {
+  const { plan } = parts
   if (plan.sqsPort === undefined) return undefined
   const { serveSqs } = await import('./sqs.ts')
   const address = { host: plan.host, port: plan.sqsPort }
-  const sqs = await serveSqs(address, { plan, engine, random, log }).catch(error => {
+  const sqs = await serveSqs(address, parts).catch(error => {
     throw explainPort(error, 'sqs', address)
   })
   const scheme = plan.tls === undefined ? 'http' : 'https'

@@ -1,11 +1,15 @@
-/** The SQS server behind its port: HTTP from platform, the server from servers/sqs. */
+/**
+ * The SQS server behind its port: HTTP from platform, the server from servers/sqs. The server's code
+ * is loaded when the broker is ready; a request that comes before waits for it.
+ */
 
 import type { EngineDoor } from '../engine/engine.ts'
 import type { Random } from '../engine/ports.ts'
 import { systemClock } from '../platform/clock.ts'
 import { equalSecrets, hmacSha256 } from '../platform/digest.ts'
-import { listenHttp } from '../platform/http.ts'
-import { sqsServer } from '../servers/sqs/server.ts'
+import { type HttpCall, listenHttp } from '../platform/http.ts'
+import { limits } from '../servers/sqs/limits.ts'
+import type { sqsServer } from '../servers/sqs/server.ts'
 import type { Log } from './log.ts'
 import type { Plan } from './plan.ts'
 
@@ -23,26 +27,38 @@ export async function serveSqs(
     readonly engine: EngineDoor
     readonly random: Random
     readonly log: Log
+    readonly later: (() => Promise<void>)[]
   },
 ): Promise<RunningSqs> {
   const { plan, engine, random, log } = parts
-  const server = sqsServer({
-    engine,
-    random,
-    clock: systemClock,
-    hmac: hmacSha256,
-    equalSecrets,
-    keys: plan.sqs.keys,
-    coolDownMs: plan.sqs.coolDownMs,
-    onError: error => log.error('an SQS request failed', { reason: String(error) }),
+  let server: ReturnType<typeof sqsServer> | undefined
+  let waiting: HttpCall[] = []
+  parts.later.push(async () => {
+    const module = await import('../servers/sqs/server.ts')
+    server = module.sqsServer({
+      engine,
+      random,
+      clock: systemClock,
+      hmac: hmacSha256,
+      equalSecrets,
+      keys: plan.sqs.keys,
+      coolDownMs: plan.sqs.coolDownMs,
+      onError: error => log.error('an SQS request failed', { reason: String(error) }),
+    })
+    for (const call of waiting) server.handle(call)
+    waiting = []
   })
+  const handle = (call: HttpCall): void => {
+    if (server === undefined) waiting.push(call)
+    else server.handle(call)
+  }
   const { tls } = plan
-  const bodyBytesMax = server.requestBytesMax
-  const listening = await listenHttp({ host, port, tls, bodyBytesMax, handle: server.handle })
+  const bodyBytesMax = limits.requestBytesMax
+  const listening = await listenHttp({ host, port, tls, bodyBytesMax, handle })
   return {
     port: listening.port,
     stop: () => {
-      server.stop()
+      server?.stop()
       listening.close(() => undefined)
     },
     destroy: () => listening.destroy(),
