@@ -1,6 +1,6 @@
 /**
- * The SQS server behind its port: HTTP from platform, the server from servers/sqs. The server's code
- * is loaded when the broker is ready; a request that comes before waits for it.
+ * The SQS server behind its port: HTTP from platform, the server from servers/sqs. The server's
+ * code is loaded when the broker is ready; a request that comes before waits for it.
  */
 
 import type { EngineDoor } from '../engine/engine.ts'

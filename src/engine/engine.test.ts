@@ -614,6 +614,22 @@ describe('the journal', () => {
     assert.equal(again.alterRoute('nope', {}).ok, false)
   })
 
+  it('notices rot in the last block of a folder that was closed cleanly', () => {
+    const { world, engine } = open({ q: { queue: {} } })
+    engine.publish('', 'q', text('precious'))
+    engine.close(() => undefined)
+    world.clock.runUntilIdle(100)
+    const name = world.storage.list().find(file => file.endsWith('.journal'))!
+    const bytes = new Uint8Array(10_000)
+    const length = world.storage.open(name).read(0, bytes)
+    const offset = bytes
+      .subarray(0, length)
+      .findIndex((_, index) => decodeUtf8(bytes.subarray(index, index + 8)) === 'precious')
+    assert.ok(offset > 0)
+    world.storage.rot(name, offset, 3)
+    assert.throws(() => openEngine(world), /damaged at byte/)
+  })
+
   it('deletes files that nobody needs and copies survivors out of nearly dead ones', () => {
     const world = simulatedWorld(3)
     const engine = openEngine(world, { fileBytes: 64 * 1024, cacheBytes: 256 * 1024 })

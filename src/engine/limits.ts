@@ -54,8 +54,8 @@ export const limits = {
   /** Lazy effects wait so long for company before they are written by themselves, in ms. */
   lazyFlushMs: 50,
   /**
-   * Settlements that no reply waits for are written after so long, in ms: at a steady rate they ride
-   * along with the records that come in, instead of taking every second sync for themselves.
+   * Settlements that no reply waits for are written after so long, in ms: at a steady rate they
+   * ride along with the records that come in, instead of taking every second sync for themselves.
    */
   settledFlushMs: 3,
   /** After a write found no space, in ms. */

@@ -1,7 +1,7 @@
 /**
  * A server whose code is loaded after its port is bound, so that the broker is ready sooner. Who
- * connects before it is there is accepted and waits: his first bytes are kept, and no more are read.
- * For protocols in which the client speaks first.
+ * connects before it is there is accepted and waits: his first bytes are kept, and no more are
+ * read. For protocols in which the client speaks first.
  */
 
 import type {
