@@ -39,6 +39,13 @@ export function follow(model: Model, seen: Seen, moment: Moment): void {
     followGroups(log, seenLog, moment)
   }
   followMoves(model, seen, moment)
+  // A dead letter may have come to a log with a limit, and be gone again.
+  for (const log of model.logs.values()) {
+    const seenLog = seen.logs.get(log.name)
+    if (seenLog !== undefined && log.config.queue === undefined) {
+      followRetention(log, seenLog, moment)
+    }
+  }
 }
 
 /** A log goes by itself when its last subscriber has left, or when nobody has used it. */
