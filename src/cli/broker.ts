@@ -210,6 +210,7 @@ async function bindKafka(
   if (plan.kafkaPort === undefined) return undefined
   const server = lateServer('kafka')
   let kafka: KafkaServer | undefined
+  let isClosed = false
   const address = { host: plan.host, port: plan.kafkaPort }
   const { port } = await connections.listen({ server, transport, address }).catch(error => {
     throw explainPort(error, 'kafka', address)
@@ -218,10 +219,15 @@ async function bindKafka(
   parts.later.push(async () => {
     const { kafkaServer } = await import('../servers/kafka/server.ts')
     const authenticate = plan.users === undefined ? undefined : authenticator(plan)
-    kafka = kafkaServer({ engine, clock: systemClock, random, authenticate })
-    server.arrived(kafka)
+    kafka = kafkaServer({ ...plan.kafka, engine, clock: systemClock, random, authenticate })
+    // The broker may have been stopped while the code was on its way.
+    if (isClosed) kafka.close()
+    else server.arrived(kafka)
   })
-  return () => kafka?.close()
+  return () => {
+    isClosed = true
+    kafka?.close()
+  }
 }
 
 async function bindRedis(

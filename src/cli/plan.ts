@@ -3,6 +3,8 @@
 import { readFileSync } from 'node:fs'
 import type { Durability } from '../engine/engine.ts'
 import { type ProfileName, profiles } from '../servers/amqp/profiles.ts'
+import { isProfileName, profileNames } from '../servers/kafka/profiles.ts'
+import type { KafkaServerOptions } from '../servers/kafka/server.ts'
 import type { SqsKey } from '../servers/sqs/server.ts'
 import { CommandFailure, exitCodes, usageFailure } from './failure.ts'
 import type { PortSetting, Settings } from './options.ts'
@@ -16,6 +18,10 @@ export interface Plan {
   readonly amqpPort: number | undefined
   readonly httpPort: number | undefined
   readonly kafkaPort: number | undefined
+  readonly kafka: Pick<
+    KafkaServerOptions,
+    'advertised' | 'partitions' | 'initialRebalanceDelayMs' | 'anyReplication' | 'profile'
+  >
   readonly redisPort: number | undefined
   readonly sqsPort: number | undefined
   readonly managementPort: number | undefined
@@ -65,6 +71,7 @@ export function makePlan(settings: Settings): Plan {
     amqpPort,
     httpPort,
     kafkaPort,
+    kafka: kafkaOptions(settings),
     redisPort,
     sqsPort,
     managementPort,
@@ -76,6 +83,31 @@ export function makePlan(settings: Settings): Plan {
     insecure: settings.insecure,
     tls: readTls(settings),
   }
+}
+
+function kafkaOptions(settings: Settings): Plan['kafka'] {
+  const { kafkaProfile: profile, kafkaAdvertised: advertised } = settings
+  if (!isProfileName(profile)) {
+    throw usageFailure(`--kafka-profile is one of ${profileNames.join(', ')}.`)
+  }
+  return {
+    profile,
+    advertised: advertised === undefined ? undefined : parseAdvertised(advertised),
+    partitions: settings.kafkaPartitions,
+    initialRebalanceDelayMs: settings.kafkaRebalanceDelay,
+    anyReplication: settings.kafkaAnyReplication,
+  }
+}
+
+/** `host`, `host:port`, and the same with an IPv6 address in brackets. */
+function parseAdvertised(text: string): { host: string; port?: number } {
+  const match = /^(?:\[([0-9a-fA-F:.]+)\]|([^:[\]]+))(?::(\d{1,5}))?$/.exec(text)
+  const port = match?.[3] === undefined ? undefined : Number(match[3])
+  if (match === null || (port !== undefined && (port < 1 || port > 65_535))) {
+    throw usageFailure('--kafka-advertised expects HOST or HOST:PORT.')
+  }
+  const host = match[1] ?? match[2]!
+  return port === undefined ? { host } : { host, port }
 }
 
 function parseSqsKeys(text: string | undefined): readonly SqsKey[] | undefined {

@@ -1,14 +1,15 @@
 /** `docs/compatibility/kafka.md`, printed from the server's table. */
 
 import { engineErrors } from '../../src/engine/errors.ts'
-import { advertised, commands } from '../../src/servers/kafka/commands.ts'
+import { servedBy } from '../../src/servers/kafka/commands.ts'
 import { errors } from '../../src/servers/kafka/errors.ts'
 import { codes } from '../../src/wire/kafka/error-codes.ts'
 
 export function kafkaPage(): string {
   return `# Kafka
 
-A single broker, as the clients and tools of Kafka 4.2 see it. This page is printed from the tables in
+A single broker, as the clients and tools of Kafka 4.2 see it. With \`--kafka-profile 3.9\` or \`2.4\` the
+versions are those of that Kafka, the ones that Kafka 4 has dropped included. This page is printed from the tables in
 \`src/servers/kafka\`: change those. What becomes what in the engine is in the folder's README.
 
 ## Requests that a client may send
@@ -23,6 +24,8 @@ ${table(['key', 'API', 'versions', 'note'], commandRows())}
 ${table(['the engine says', 'a client hears'], errorRows())}
 `
 }
+
+const { advertised, commands } = servedBy('4.2')
 
 function commandRows(): string[][] {
   return [...commands.values()].map(({ api, since, until, note }) => {

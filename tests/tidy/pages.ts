@@ -11,10 +11,14 @@ import { errors, named } from '../../src/servers/amqp/errors.ts'
 import { limits } from '../../src/servers/amqp/limits.ts'
 import { type Profile, type ProfileName, profiles } from '../../src/servers/amqp/profiles.ts'
 import { replyText } from '../../src/wire/amqp/reply-codes.ts'
+import { kafkaPage } from '../kafka/page.ts'
 
 /** Path from the root of the repository → its text. */
 export function printedPages(): { readonly [path: string]: string } {
-  return { 'docs/compatibility/amqp.md': amqpPage() }
+  return {
+    'docs/compatibility/amqp.md': amqpPage(),
+    'docs/compatibility/kafka.md': kafkaPage(),
+  }
 }
 
 /** Writes all of them below `root`; returns their paths. */

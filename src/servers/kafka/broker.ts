@@ -3,14 +3,18 @@
 import type { EngineDoor } from '../../engine/engine.ts'
 import type { Clock, Random } from '../../engine/ports.ts'
 import { codes } from '../../wire/kafka/error-codes.ts'
+import { Acls } from './acls.ts'
 import { ClassicGroup } from './classic-group.ts'
+import { Credentials } from './credentials.ts'
 import { Deadlines } from './deadlines.ts'
 import { KafkaError } from './errors.ts'
+import { FetchSessions } from './fetch-sessions.ts'
 import { limits } from './limits.ts'
 import type { Configs } from './mapping.ts'
 import { Memory } from './memory.ts'
 import { Offsets } from './offsets.ts'
 import { Producers } from './producers.ts'
+import type { ProfileName } from './profiles.ts'
 import { Retention } from './retention.ts'
 import { type Topic, Topics } from './topics.ts'
 import { Transactions } from './transactions.ts'
@@ -36,6 +40,10 @@ export interface KafkaServerOptions {
   readonly autoCreate?: boolean | undefined
   /** How long the first member of a group waits for others, in ms. Default: 0; Kafka's is 3000. */
   readonly initialRebalanceDelayMs?: number | undefined
+  /** The Kafka that clients see. Default: 4.2. */
+  readonly profile?: ProfileName | undefined
+  /** A topic may ask for more replicas than there are brokers, and gets one. Default: false. */
+  readonly anyReplication?: boolean | undefined
 }
 
 export interface Member {
@@ -54,9 +62,13 @@ export class Broker {
   readonly offsets: Offsets
   readonly transactions: Transactions
   readonly retention: Retention
+  readonly acls: Acls
+  readonly credentials: Credentials
+  readonly fetchSessions: FetchSessions
   readonly groups = new Map<string, ClassicGroup>()
   readonly members = new Set<Member>()
   readonly partitions: number
+  readonly profile: ProfileName
   readonly clusterId: string
 
   constructor(options: KafkaServerOptions) {
@@ -65,15 +77,20 @@ export class Broker {
     this.engine = engine
     this.clock = clock
     this.partitions = options.partitions ?? 1
+    this.profile = options.profile ?? '4.2'
     this.deadlines = new Deadlines(clock)
     this.topics = new Topics(engine, random)
     this.producers = new Producers(engine)
     this.offsets = new Offsets(engine)
+    this.acls = new Acls(engine)
+    this.credentials = new Credentials(engine)
+    this.fetchSessions = new FetchSessions(() => random.uint32())
     const { deadlines, topics, producers, offsets } = this
     this.transactions = new Transactions({ engine, clock, deadlines, producers, offsets })
     const stableEnd = (log: string, next: number) => this.stableEnd(log, next)
-    this.retention = new Retention({ engine, clock, topics, stableEnd })
     this.clusterId = this.#clusterId()
+    // Last, for it has a deadline from now on: before, an engine that is closed has said so.
+    this.retention = new Retention({ engine, clock, deadlines, topics, stableEnd })
     engine.onFailure(() => {
       this.deadlines.stop()
       for (const member of [...this.members]) member.failed()
@@ -84,12 +101,13 @@ export class Broker {
     const memory = new Memory<string>(this.engine, 'cluster')
     const known = memory.get('id')
     if (known !== undefined) return known
-    const id = this.#randomText(22)
+    const id = this.randomText(22)
     memory.put(['id', id])
     return id
   }
 
-  #randomText(length: number): string {
+  /** Letters that nobody can guess. */
+  randomText(length: number): string {
     const letters = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_'
     const { random } = this.options
     return Array.from({ length }, () => letters[random.uint32() % 64]).join('')

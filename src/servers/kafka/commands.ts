@@ -21,9 +21,11 @@ import * as aboutOffsets from './handlers/offsets.ts'
 import * as places from './handlers/places.ts'
 import { produce } from './handlers/produce.ts'
 import * as sasl from './handlers/sasl.ts'
+import * as aboutSecurity from './handlers/security.ts'
 import * as stubs from './handlers/stubs.ts'
 import * as aboutTopics from './handlers/topics.ts'
 import * as aboutTransactions from './handlers/transactions.ts'
+import { type ProfileName, profileRanges } from './profiles.ts'
 
 export interface Command {
   readonly api: AnyApi
@@ -50,8 +52,13 @@ function open(given: Command): Command {
 }
 
 const table: readonly Command[] = [
-  command(data.Produce, [3, 13], produce, '0 to 2 are advertised, and refused, as Kafka 4 does'),
-  command(data.Fetch, [4, 18], fetch, 'without sessions: each request is complete'),
+  command(
+    data.Produce,
+    [3, 13],
+    produce,
+    '0 to 2 are advertised, and served by older profiles only',
+  ),
+  command(data.Fetch, [4, 18], fetch, 'sessions, long polling, read_committed'),
   command(data.ListOffsets, [1, 11], places.listOffsets),
   command(cluster.Metadata, [0, 13], aboutCluster.metadata, 'new topics are ready at once'),
   command(groups.OffsetCommit, [2, 10], aboutOffsets.offsetCommit),
@@ -63,7 +70,7 @@ const table: readonly Command[] = [
   command(groups.SyncGroup, [0, 5], aboutGroups.syncGroup),
   command(groups.DescribeGroups, [0, 6], aboutGroups.describeGroups),
   command(groups.ListGroups, [0, 5], aboutGroups.listGroups),
-  open(command(security.SaslHandshake, [0, 1], sasl.handshake, 'PLAIN')),
+  open(command(security.SaslHandshake, [0, 1], sasl.handshake, 'PLAIN, SCRAM-SHA-256 and -512')),
   open(command(cluster.ApiVersions, [0, 4], aboutCluster.apiVersions)),
   command(topics.CreateTopics, [2, 7], aboutTopics.createTopics),
   command(topics.DeleteTopics, [1, 6], aboutTopics.deleteTopics),
@@ -74,6 +81,9 @@ const table: readonly Command[] = [
   command(transactions.AddOffsetsToTxn, [0, 4], aboutTransactions.addOffsetsToTxn),
   command(transactions.EndTxn, [0, 5], aboutTransactions.endTxn, 'one effect on the disk'),
   command(transactions.TxnOffsetCommit, [0, 5], aboutOffsets.txnOffsetCommit),
+  command(security.DescribeAcls, [1, 3], aboutSecurity.describeAcls),
+  command(security.CreateAcls, [1, 3], aboutSecurity.createAcls),
+  command(security.DeleteAcls, [1, 3], aboutSecurity.deleteAcls),
   command(topics.DescribeConfigs, [1, 4], aboutConfigs.describeConfigs),
   command(topics.AlterConfigs, [0, 2], aboutConfigs.alterConfigs, 'of topics'),
   command(cluster.DescribeLogDirs, [1, 4], aboutCluster.describeLogDirs),
@@ -86,6 +96,8 @@ const table: readonly Command[] = [
   command(topics.ListPartitionReassignments, [0, 0], stubs.listReassignments, 'always empty'),
   command(groups.OffsetDelete, [0, 0], aboutOffsets.offsetDelete),
   command(security.DescribeClientQuotas, [0, 1], stubs.describeQuotas, 'there are none'),
+  command(security.DescribeUserScramCredentials, [0, 0], aboutSecurity.describeScram),
+  command(security.AlterUserScramCredentials, [0, 0], aboutSecurity.alterScram),
   command(cluster.DescribeCluster, [0, 2], aboutCluster.describeCluster),
   command(transactions.DescribeProducers, [0, 0], aboutTransactions.describeProducers),
   command(transactions.DescribeTransactions, [0, 0], aboutTransactions.describeTransactions),
@@ -94,16 +106,30 @@ const table: readonly Command[] = [
   command(cluster.DescribeTopicPartitions, [0, 0], aboutCluster.describeTopicPartitions),
 ]
 
-export const commands: ReadonlyMap<number, Command> = new Map(
-  table.map(each => [each.api.key, each]),
-)
+/** What one profile serves. */
+export interface Served {
+  readonly commands: ReadonlyMap<number, Command>
+  /**
+   * What ApiVersions says. Produce is said to begin at 0: librdkafka takes a higher beginning for a
+   * broker without compression and record headers (KAFKA-18659).
+   */
+  readonly advertised: readonly ApiVersion[]
+}
 
-/**
- * What ApiVersions says. Produce is said to begin at 0: librdkafka takes a higher beginning for a
- * broker without compression and record headers (KAFKA-18659).
- */
-export const advertised: readonly ApiVersion[] = table.map(({ api, since, until }) => ({
-  apiKey: api.key,
-  minVersion: api.key === data.Produce.key ? 0 : since,
-  maxVersion: until,
-}))
+export function servedBy(profile: ProfileName): Served {
+  const ranges = profileRanges[profile]
+  const bounded = table.flatMap(each => {
+    if (ranges === undefined) return [each]
+    const range = ranges[each.api.key]
+    if (range === undefined) return []
+    return [{ ...each, since: range[0], until: Math.min(range[1], each.until) }]
+  })
+  return {
+    commands: new Map(bounded.map(each => [each.api.key, each])),
+    advertised: bounded.map(({ api, since, until }) => ({
+      apiKey: api.key,
+      minVersion: api.key === data.Produce.key ? 0 : since,
+      maxVersion: until,
+    })),
+  }
+}

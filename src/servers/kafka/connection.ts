@@ -18,18 +18,29 @@ import {
 } from '../../wire/kafka/frame.ts'
 import { ApiVersions } from '../../wire/kafka/messages/cluster.ts'
 import { Fetch } from '../../wire/kafka/messages/data.ts'
+import { SaslAuthenticate } from '../../wire/kafka/messages/security.ts'
 import { WireError } from '../../wire/schema/errors.ts'
 import type { ConnectionContext, ConnectionInfo, ServerConnection } from '../connection.ts'
-import type { Broker, Member } from './broker.ts'
+import type { Authenticate, Broker, Member } from './broker.ts'
 import { type Call, later, type Session, silent } from './call.ts'
-import { advertised, commands } from './commands.ts'
+import type { Served } from './commands.ts'
 import { unsupportedVersion } from './handlers/cluster.ts'
+import { step } from './handlers/sasl.ts'
 import { limits } from './limits.ts'
+
+/** What a connection is made with. */
+export interface ConnectionParts {
+  readonly broker: Broker
+  readonly served: Served
+  /** Undefined: nobody has to log in on this port. */
+  readonly authenticate: Authenticate | undefined
+}
 
 type State = 'running' | 'parked' | 'closed'
 
 export class Connection implements ServerConnection, Member {
   readonly #broker: Broker
+  readonly #served: Served
   readonly #context: ConnectionContext
   readonly #reader = new FrameReader()
   readonly #session: Session
@@ -38,14 +49,19 @@ export class Connection implements ServerConnection, Member {
   #requests = 0
   #isPaused = false
 
-  constructor(broker: Broker, context: ConnectionContext) {
+  constructor(context: ConnectionContext, { broker, served, authenticate }: ConnectionParts) {
     this.#broker = broker
+    this.#served = served
     this.#context = context
     const { advertised } = broker.options
     const { local, peer } = context
     this.#session = {
-      user: broker.options.authenticate === undefined ? 'ANONYMOUS' : '',
+      user: authenticate === undefined ? 'ANONYMOUS' : '',
+      authenticate,
       mechanism: undefined,
+      exchange: undefined,
+      isBare: false,
+      isRefused: false,
       peer,
       peerHost: `/${peer.address.replace(/^::ffff:/, '')}`,
       host: advertised?.host ?? (isLoopback(local.address) ? 'localhost' : local.address),
@@ -81,16 +97,21 @@ export class Connection implements ServerConnection, Member {
   }
 
   #request(frame: Uint8Array): void {
+    if (this.#session.isBare) return this.#bareStep(frame)
     const reader = new ByteReader(frame)
     const header = readHeader(reader)
     this.#requests++
     if (header.client !== null) this.#client = header.client
-    const command = commands.get(header.key)
+    const command = this.#served.commands.get(header.key)
     const isKnown =
       command !== undefined && header.version >= command.since && header.version <= command.until
     if (!isKnown) {
       if (header.key === ApiVersions.key) {
-        this.#answer(ApiVersions, { ...header, version: 0 }, unsupportedVersion(advertised))
+        this.#answer(
+          ApiVersions,
+          { ...header, version: 0 },
+          unsupportedVersion(this.#served.advertised),
+        )
         return
       }
       return this.#finish()
@@ -107,6 +128,19 @@ export class Connection implements ServerConnection, Member {
       return
     }
     this.#answer(api, header, response as object)
+    if (this.#session.isRefused) this.#finish()
+  }
+
+  /** A step of the login as it was before SaslAuthenticate: a size and bytes, both ways. */
+  #bareStep(frame: Uint8Array): void {
+    const header = { key: SaslAuthenticate.key, version: 0, correlation: 0, client: null }
+    const answer = step(this.#call(SaslAuthenticate as AnyApi, header), frame)
+    if (answer === undefined) return this.#finish()
+    this.#session.isBare = this.#session.exchange !== undefined
+    const { outbox } = this.#context
+    outbox.writer.u32(answer.length)
+    outbox.writer.raw(answer)
+    outbox.hold(this.#broker.engine.gate)
   }
 
   /** A handler that answers later may do so before it returns. */
@@ -118,7 +152,7 @@ export class Connection implements ServerConnection, Member {
       version: header.version,
       client: this.#client,
       session: this.#session,
-      apiKeys: advertised,
+      apiKeys: this.#served.advertised,
       reply: (response: object) => {
         if (this.#state === 'closed') return
         this.#answer(api, header, response)
@@ -167,14 +201,7 @@ export class Connection implements ServerConnection, Member {
     onGone?.()
   }
 
-  tick(nowMs: number): void {
-    try {
-      this.#broker.retention.tick(nowMs)
-    } catch (error) {
-      if (!(error instanceof EngineFailure)) throw error
-      this.failed()
-    }
-  }
+  tick(): void {}
 
   drained(): void {}
 

@@ -8,6 +8,8 @@ export const limits = {
   topicNameMax: 249,
   /** Bytes that one fetch answers with, whatever it asks for: it is encoded in one piece. */
   fetchBytesMax: 50 * 1024 * 1024,
+  /** Fetch sessions that are kept: Kafka's max.incremental.fetch.session.cache.slots. */
+  fetchSessionsMax: 1_000,
   /** How long a fetch may be parked, in ms. */
   fetchWaitMsMax: 300_000,
   sessionTimeoutMsMin: 6_000,
@@ -17,13 +19,21 @@ export const limits = {
   /** Bytes of the text that is kept with a committed offset. */
   metadataBytesMax: 4096,
   transactionMsMax: 900_000,
+  /** Kafka's own bounds. */
+  scramIterationsMin: 4_096,
+  scramIterationsMax: 16_384,
+  /** Rules about who may do what. */
+  aclsMax: 100_000,
+  /** What a compressed message or batch of an older client may become, in bytes. */
+  decompressedBytesMax: 104_857_600,
   /** Batches of a producer that a repetition is recognised among. */
   batchesRemembered: 5,
   /** Producers remembered for one partition; the oldest are forgotten first. */
   producersMax: 100_000,
   /** Between two sweeps for what is too old, in ms: Kafka's log.retention.check.interval.ms. */
   retentionCheckMs: 300_000,
-  /** What a sweep looks at in one tick, a second: other work waits meanwhile. */
+  /** A sweep rests so long, in ms, after it has looked at so much: other work waits meanwhile. */
+  sweepRestMs: 1_000,
   sweepRecordsMax: 5_000,
   sweepBytesMax: 32 * 1024 * 1024,
   /** What it looks at in one partition before it cuts: one effect of the engine. */

@@ -1,13 +1,12 @@
-/** Retention by age on a simulated machine: the connections tick, time is moved by hand. */
+/** Retention by age on a simulated machine: nobody is connected, time is moved by hand. */
 
 import { deepEqual, equal } from 'node:assert/strict'
 import { test } from 'node:test'
-import { ByteWriter, noBytes } from '../../base/bytes.ts'
+import { noBytes } from '../../base/bytes.ts'
 import { type EngineDoor, openEngine } from '../../engine/engine.ts'
 import { formats } from '../../engine/model.ts'
 import { type SimulatedWorld, simulatedWorld } from '../../testing/testing.ts'
 import { Broker } from './broker.ts'
-import { Connection } from './connection.ts'
 import { limits } from './limits.ts'
 
 const day = 86_400_000
@@ -15,26 +14,9 @@ const checkMs = limits.retentionCheckMs
 
 function start(world: SimulatedWorld = simulatedWorld(3), engine: EngineDoor = openEngine(world)) {
   const broker = new Broker({ engine, clock: world.clock, random: world.random })
-  const connections = [1, 2, 3].map(port => {
-    const outbox = {
-      writer: new ByteWriter(),
-      size: 0,
-      congested: false,
-      hold: () => {},
-      end: () => {},
-      destroy: () => {},
-    }
-    return new Connection(broker, {
-      outbox,
-      peer: { address: '127.0.0.1', port, tls: false },
-      local: { address: '127.0.0.1', port: 9092 },
-      pauseReading: () => {},
-    })
-  })
-  /** One tick of all connections, after some time; every engine turn on the way is run. */
+  /** Some time, and every engine turn on the way. */
   const pass = (ms: number): void => {
     world.clock.advance(ms)
-    for (const connection of connections) connection.tick(world.clock.monotonic())
     world.clock.runUntilIdle(1)
   }
   /** A batch of two records that is so old; nobody looks into it. */
@@ -116,7 +98,7 @@ test('what an open transaction has written stays', () => {
   deepEqual(kept('t'), [2, 2])
 })
 
-test('a tick does a bounded piece of the work, however many connections call it', () => {
+test('a sweep does a bounded piece of the work, and rests', () => {
   const { broker, pass, append, kept } = start()
   broker.createTopic('t', 1, {})
   const bytes = 5 * 1024 * 1024

@@ -2,13 +2,14 @@
  * Retention by age, as Kafka does it: looked after every few minutes, not as records come. A batch
  * is as old as its producer says, so what is written late would else be gone before it is read.
  *
- * A sweep goes through the partitions in slices, a few for each tick, and looks at each afresh:
+ * A sweep goes through the partitions in slices, a few every second, and looks at each afresh:
  * topics may go, come and change meanwhile. What other protocols made keeps to their rules until a
  * Kafka client sets `retention.ms`.
  */
 
 import type { EngineDoor } from '../../engine/engine.ts'
 import type { Clock } from '../../engine/ports.ts'
+import type { Deadlines } from './deadlines.ts'
 import { limits } from './limits.ts'
 import { ageLimitOf } from './mapping.ts'
 import type { Topic, Topics } from './topics.ts'
@@ -27,13 +28,13 @@ export class Retention {
   readonly #clock: Clock
   readonly #topics: Topics
   readonly #stableEnd: (log: string, next: number) => number
+  readonly #deadlines: Deadlines
   #sweep: Iterator<Slice> | undefined
-  #dueAt: number
-  #tickedAt = -Infinity
 
   constructor(parts: {
     readonly engine: EngineDoor
     readonly clock: Clock
+    readonly deadlines: Deadlines
     readonly topics: Topics
     readonly stableEnd: (log: string, next: number) => number
   }) {
@@ -41,18 +42,23 @@ export class Retention {
     this.#clock = parts.clock
     this.#topics = parts.topics
     this.#stableEnd = parts.stableEnd
-    this.#dueAt = parts.clock.monotonic() + limits.retentionCheckMs
+    this.#deadlines = parts.deadlines
+    this.#beginLater()
   }
 
-  /** Every connection calls it; what they call at the same moment is one tick. */
-  tick(nowMs: number): void {
-    if (nowMs <= this.#tickedAt) return
-    this.#tickedAt = nowMs
-    if (this.#sweep === undefined) {
-      if (nowMs < this.#dueAt) return
-      this.#dueAt = nowMs + limits.retentionCheckMs
-      this.#sweep = this.#slices()
-    }
+  #beginLater(): void {
+    this.#deadlines.after(limits.retentionCheckMs, () => {
+      // A sweep that takes longer than the time between two goes on, and no other begins.
+      if (this.#sweep === undefined) {
+        this.#sweep = this.#slices()
+        this.#goOn()
+      }
+      this.#beginLater()
+    })
+  }
+
+  #goOn(): void {
+    if (this.#sweep === undefined) return
     let records = 0
     let bytes = 0
     while (records < limits.sweepRecordsMax && bytes < limits.sweepBytesMax) {
@@ -65,6 +71,7 @@ export class Retention {
       records += Math.max(1, value.records)
       bytes += value.bytes
     }
+    this.#deadlines.after(limits.sweepRestMs, () => this.#goOn())
   }
 
   *#slices(): Generator<Slice, undefined> {

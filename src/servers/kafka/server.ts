@@ -1,12 +1,15 @@
 /** The Kafka server: one for a port. See README.md for what it serves. */
 
 import type { ConnectionContext, ProtocolServer } from '../connection.ts'
-import { Broker, type KafkaServerOptions } from './broker.ts'
+import { type Authenticate, Broker, type KafkaServerOptions } from './broker.ts'
+import { servedBy } from './commands.ts'
 import { Connection } from './connection.ts'
 
 export type { KafkaServerOptions } from './broker.ts'
 
 export interface KafkaServer extends ProtocolServer {
+  /** The same broker behind another port, where other people have to log in, or nobody. */
+  behind(port: { readonly authenticate: Authenticate | undefined }): ProtocolServer
   /** Before the engine is closed: no session and no transaction ends by time any more. */
   close(): void
 }
@@ -20,9 +23,15 @@ export interface KafkaServer extends ProtocolServer {
  */
 export function kafkaServer(options: KafkaServerOptions): KafkaServer {
   const broker = new Broker(options)
-  return {
+  const served = servedBy(broker.profile)
+  const behind = ({ authenticate }: { readonly authenticate: Authenticate | undefined }) => ({
     name: 'kafka',
-    accept: (context: ConnectionContext) => new Connection(broker, context),
+    accept: (context: ConnectionContext) =>
+      new Connection(context, { broker, served, authenticate }),
+  })
+  return {
+    ...behind({ authenticate: options.authenticate }),
+    behind,
     close: () => broker.deadlines.stop(),
   }
 }

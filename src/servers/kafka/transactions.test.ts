@@ -4,7 +4,7 @@ import { openEngine } from '../../engine/engine.ts'
 import { simulatedWorld } from '../../testing/testing.ts'
 import { codes } from '../../wire/kafka/error-codes.ts'
 import { Broker } from './broker.ts'
-import type { Call } from './call.ts'
+import type { Call, Session } from './call.ts'
 import { txnOffsetCommit } from './handlers/offsets.ts'
 
 test('offsets belong to the transaction of the producer id, whatever its name', () => {
@@ -13,6 +13,7 @@ test('offsets belong to the transaction of the producer id, whatever its name', 
   broker.createTopic('t', 1, {})
   const { producerId, epoch } = broker.transactions.begin('id', 60_000, undefined)
   broker.transactions.addGroup('id', { producerId, epoch }, 'group')
+  const session = { user: 'ANONYMOUS', peerHost: '/127.0.0.1' } as Session
   const commit = (producer: number, producerEpoch: number) => {
     const place = {
       partitionIndex: 0,
@@ -20,7 +21,7 @@ test('offsets belong to the transaction of the producer id, whatever its name', 
       committedLeaderEpoch: -1,
       committedMetadata: null,
     }
-    const { topics } = txnOffsetCommit({ broker } as Call, {
+    const { topics } = txnOffsetCommit({ broker, session } as Call, {
       transactionalId: 'another',
       groupId: 'group',
       producerId: producer,

@@ -15,6 +15,7 @@
  */
 
 import { ByteReader, ByteWriter, ShortInput } from '../../base/bytes.ts'
+import { decompress } from './compression.ts'
 import { crc32c } from './crc32c.ts'
 import { breach } from './types.ts'
 
@@ -223,10 +224,16 @@ function readVarint(reader: ByteReader): number {
   throw breach('a variable-length integer has more than 10 octets', reader.at)
 }
 
-/** The records of an uncompressed batch; bytes are borrowed. Throws a breach. */
-export function decodeRecords(bytes: Uint8Array): BatchRecord[] {
+/**
+ * The records of a batch, of at most `most` bytes when they are not compressed any more; bytes are
+ * borrowed. Undefined: the compression is one that is not decoded here. Throws a breach.
+ */
+export function decodeRecords(bytes: Uint8Array, most: number): BatchRecord[] | undefined {
   const batch = new BatchView().over(bytes)
-  const reader = new ByteReader(bytes, batchHeaderBytes)
+  const codec = batch.attributes & attributeBits.compression
+  const plain = decompress(codec, bytes.subarray(batchHeaderBytes), most)
+  if (plain === undefined) return undefined
+  const reader = new ByteReader(plain)
   const first = batch.firstTimestamp
   try {
     return Array.from({ length: Math.min(batch.count, reader.left) }, () => {

@@ -9,7 +9,7 @@ import type * as wire from '../../../wire/kafka/messages/cluster.ts'
 import type { FindCoordinator } from '../../../wire/kafka/messages/groups.ts'
 import { noUuid } from '../../../wire/kafka/types.ts'
 import { nodeId } from '../broker.ts'
-import type { Call } from '../call.ts'
+import { type Call, mayDo } from '../call.ts'
 import { KafkaError } from '../errors.ts'
 import type { Topic } from '../topics.ts'
 
@@ -37,7 +37,10 @@ export function metadata(
   const { broker, session } = call
   const isAll = request.topics === null || (call.version === 0 && request.topics.length === 0)
   const topics = isAll
-    ? broker.topics.list().map(topicAnswer)
+    ? broker.topics
+        .list()
+        .filter(({ name }) => mayDo(call, 'describe', 'topic', name))
+        .map(topicAnswer)
     : request.topics!.map(asked => answerFor(call, asked, request.allowAutoTopicCreation))
   return {
     brokers: [{ nodeId, host: session.host, port: session.port }],
@@ -55,13 +58,20 @@ function answerFor(
   const { topics, options } = call.broker
   if (asked.name === null) {
     const topic = topics.byId(asked.topicId)
-    if (topic !== undefined) return topicAnswer(topic)
+    const isKnown = topic !== undefined && mayDo(call, 'describe', 'topic', topic.name)
+    if (isKnown) return topicAnswer(topic)
     return { ...missing(codes.UNKNOWN_TOPIC_ID, null), topicId: asked.topicId }
+  }
+  if (!mayDo(call, 'describe', 'topic', asked.name)) {
+    return missing(codes.TOPIC_AUTHORIZATION_FAILED, asked.name)
   }
   const topic = topics.find(asked.name)
   if (topic !== undefined) return topicAnswer(topic)
   try {
     if (mayCreate && options.autoCreate !== false) {
+      if (!mayDo(call, 'create', 'cluster') && !mayDo(call, 'create', 'topic', asked.name)) {
+        return missing(codes.TOPIC_AUTHORIZATION_FAILED, asked.name)
+      }
       return topicAnswer(call.broker.createTopic(asked.name, -1, {}))
     }
   } catch (error) {
@@ -109,13 +119,27 @@ export function describeCluster(call: Call): ResponseOf<typeof wire.DescribeClus
   }
 }
 
+const transactionKey = 1
+
 export function findCoordinator(
   call: Call,
   request: RequestOf<typeof FindCoordinator>,
 ): ResponseOf<typeof FindCoordinator> {
   const { host, port } = call.session
-  const place = { nodeId, host, port, errorCode: 0, errorMessage: null }
-  return { ...place, coordinators: request.coordinatorKeys.map(key => ({ key, ...place })) }
+  const place = (key: string) => {
+    const found = { nodeId, host, port, errorCode: 0, errorMessage: null }
+    const isForGroup = request.keyType !== transactionKey
+    if (mayDo(call, 'describe', isForGroup ? 'group' : 'transaction', key)) return found
+    const errorCode = isForGroup
+      ? codes.GROUP_AUTHORIZATION_FAILED
+      : codes.TRANSACTIONAL_ID_AUTHORIZATION_FAILED
+    return { ...found, nodeId: -1, host: '', port: -1, errorCode }
+  }
+  const { key, coordinatorKeys } = request
+  return {
+    ...place(key),
+    coordinators: coordinatorKeys.map(each => ({ key: each, ...place(each) })),
+  }
 }
 
 export function describeTopicPartitions(

@@ -4,14 +4,15 @@ import { codes } from '../../../wire/kafka/error-codes.ts'
 import type { RequestOf, ResponseOf } from '../../../wire/kafka/message.ts'
 import type * as wire from '../../../wire/kafka/messages/topics.ts'
 import { type Broker, nodeId } from '../broker.ts'
-import type { Call } from '../call.ts'
+import { type Call, mayDo } from '../call.ts'
 import {
   checkSetting,
   configSources,
   configTypes,
+  fallbackOf,
   resourceTypes,
   type Setting,
-  topicSettings,
+  topicSettingsOf,
 } from '../configs.ts'
 import { KafkaError } from '../errors.ts'
 import { limits } from '../limits.ts'
@@ -21,14 +22,14 @@ import type { Topic } from '../topics.ts'
 type Described = ResponseOf<typeof wire.DescribeConfigs>['results'][number]
 
 export function describeConfigs(
-  { broker }: Call,
+  call: Call,
   request: RequestOf<typeof wire.DescribeConfigs>,
 ): ResponseOf<typeof wire.DescribeConfigs> {
   return {
     results: request.resources.map(({ resourceType, resourceName, configurationKeys }) => {
       const resource = { resourceType, resourceName }
       try {
-        const { settings, own } = settingsOf(broker, resourceType, resourceName)
+        const { settings, own } = settingsOf(call, resource, 'describeConfigs')
         const names = Object.keys(settings).filter(
           name => configurationKeys?.includes(name) ?? true,
         )
@@ -43,13 +44,26 @@ export function describeConfigs(
   }
 }
 
+interface ConfigResource {
+  readonly resourceType: number
+  readonly resourceName: string
+}
+
 function settingsOf(
-  broker: Broker,
-  type: number,
-  name: string,
+  call: Call,
+  { resourceType: type, resourceName: name }: ConfigResource,
+  operation: 'describeConfigs' | 'alterConfigs',
 ): { settings: { readonly [name: string]: Setting }; own: Configs } {
-  if (type === resourceTypes.topic)
-    return { settings: topicSettings, own: topicOf(broker, name).configs }
+  const { broker } = call
+  if (type === resourceTypes.topic) {
+    if (!mayDo(call, operation, 'topic', name)) {
+      throw new KafkaError(codes.TOPIC_AUTHORIZATION_FAILED, 'Topic authorization failed.')
+    }
+    return { settings: topicSettingsOf[broker.profile], own: topicOf(broker, name).configs }
+  }
+  if (!mayDo(call, operation, 'cluster')) {
+    throw new KafkaError(codes.CLUSTER_AUTHORIZATION_FAILED, 'Cluster authorization failed.')
+  }
   if (type === resourceTypes.group) return { settings: {}, own: {} }
   if (type === resourceTypes.broker && (name === '' || name === String(nodeId))) {
     return { settings: brokerSettings(broker), own: {} }
@@ -84,14 +98,15 @@ function brokerSettings(broker: Broker): { readonly [name: string]: Setting } {
 
 function row(
   name: string,
-  { type, fallback }: Setting,
+  { type, fallback, synonym }: Setting,
   own: Configs,
   withSynonyms: boolean,
 ): Described['configs'][number] {
   const isOwn = Object.hasOwn(own, name)
   const value = isOwn ? own[name]! : fallback
-  const fromDefault = { name, value: fallback, source: configSources.default }
-  const fromTopic = { name, value, source: configSources.topic }
+  const fromDefault =
+    synonym === undefined ? [] : [{ name: synonym, value: fallback, source: configSources.default }]
+  const fromTopic = isOwn ? [{ name, value, source: configSources.topic }] : []
   return {
     name,
     value,
@@ -99,7 +114,7 @@ function row(
     isDefault: !isOwn,
     configSource: isOwn ? configSources.topic : configSources.default,
     isSensitive: false,
-    synonyms: withSynonyms ? (isOwn ? [fromTopic, fromDefault] : [fromDefault]) : [],
+    synonyms: withSynonyms ? [...fromTopic, ...fromDefault] : [],
     configType: configTypes[type],
   }
 }
@@ -111,14 +126,14 @@ interface Change {
 }
 
 export function alterConfigs(
-  { broker }: Call,
+  call: Call,
   request: RequestOf<typeof wire.AlterConfigs>,
 ): ResponseOf<typeof wire.AlterConfigs> {
   const { validateOnly } = request
   return {
     responses: request.resources.map(({ configs, ...resource }) => {
       const changes = configs.map(each => ({ ...each, operation: 'set' as const }))
-      return alter(broker, resource, { changes, afresh: true, validateOnly })
+      return alter(call, resource, { changes, afresh: true, validateOnly })
     }),
   }
 }
@@ -126,7 +141,7 @@ export function alterConfigs(
 const operations = ['set', 'delete', 'append', 'subtract'] as const
 
 export function incrementalAlterConfigs(
-  { broker }: Call,
+  call: Call,
   request: RequestOf<typeof wire.IncrementalAlterConfigs>,
 ): ResponseOf<typeof wire.IncrementalAlterConfigs> {
   const { validateOnly } = request
@@ -136,21 +151,22 @@ export function incrementalAlterConfigs(
         ...each,
         operation: operations[configOperation] ?? 'set',
       }))
-      return alter(broker, resource, { changes, afresh: false, validateOnly })
+      return alter(call, resource, { changes, afresh: false, validateOnly })
     }),
   }
 }
 
 function alter(
-  broker: Broker,
-  resource: { readonly resourceType: number; readonly resourceName: string },
+  call: Call,
+  resource: ConfigResource,
   how: { changes: readonly Change[]; afresh: boolean; validateOnly: boolean },
 ) {
+  const { broker } = call
   const { resourceType, resourceName } = resource
   const answer = { resourceType, resourceName }
   try {
+    settingsOf(call, resource, 'alterConfigs')
     if (resourceType !== resourceTypes.topic) {
-      settingsOf(broker, resourceType, resourceName)
       return { ...answer, errorCode: 0 }
     }
     const topic = topicOf(broker, resourceName)
@@ -170,7 +186,7 @@ function changed(before: Configs, changes: readonly Change[]): Configs {
       delete configs[name]
       continue
     }
-    const now = (configs[name] ?? topicSettings[name]?.fallback ?? '').split(',')
+    const now = (configs[name] ?? fallbackOf(name)).split(',')
     const given = (value ?? '').split(',')
     const next =
       operation === 'append'

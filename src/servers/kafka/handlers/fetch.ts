@@ -1,64 +1,61 @@
 /**
  * Fetch: batches as they are stored.
- * Supports: long polling (max wait, min bytes), limits with at least one batch, read_committed with
- * the list of aborted transactions, fetching by topic id, leader epochs. Sessions are not kept (id
- * 0 in every answer), which a client takes for “send me everything again”.
+ * Supports: long polling (max wait, min bytes), limits with at least one batch, sessions, fetching
+ * by topic id, leader epochs, read_committed with the list of aborted transactions. With a profile
+ * before 4.0: message sets (Fetch 0 to 3), which are made of the batches.
  * Engine: read; watch while there is too little.
  */
 
 import { codes } from '../../../wire/kafka/error-codes.ts'
 import type { RequestOf } from '../../../wire/kafka/message.ts'
+import { messageSetOf } from '../../../wire/kafka/message-set.ts'
 import type { Fetch } from '../../../wire/kafka/messages/data.ts'
-import type { Broker } from '../broker.ts'
-import { type Call, later } from '../call.ts'
+import { type Call, later, mayDo } from '../call.ts'
+import { moveToEnd, type Opened, type Place } from '../fetch-sessions.ts'
 import { limits } from '../limits.ts'
 import { batchOf } from '../mapping.ts'
+import type { Topic } from '../topics.ts'
 
 type Request = RequestOf<typeof Fetch>
-type Asked = Request['topics'][number]['partitions'][number]
 
-interface Budget {
-  bytes: number
-  /** A partition had something, or something to say. */
-  isUrgent: boolean
+/** One fetch on its way. */
+interface Task {
+  readonly call: Call
+  readonly request: Request
+  readonly opened: Exclude<Opened, { kind: 'refused' }>
 }
 
-/** What is to be read, by log. */
-interface Place {
-  readonly log: string | undefined
-  readonly errorCode: number
-  readonly asked: Asked
+interface Answer {
+  readonly isEnough: boolean
+  /** Makes the response, and notes in the session what has been told. */
+  say(): object
 }
 
 export function fetch(call: Call, request: Request): object | typeof later {
-  if (request.sessionId !== 0 && request.sessionEpoch > 0) {
-    return { errorCode: codes.FETCH_SESSION_ID_NOT_FOUND, responses: [] }
-  }
-  const places = request.topics.map(topic => placesOf(call, topic))
-  const first = answer(call.broker, request, places)
-  const isEnough = first.bytes >= request.minBytes || first.isUrgent
-  if (isEnough || request.maxWaitMs <= 0 || places.flat().length === 0) return first.response
-  park(call, request, places)
+  const { topics, forgottenTopicsData, sessionId, sessionEpoch } = request
+  const opened = call.broker.fetchSessions.open({
+    sessionId,
+    // A client of before sessions names none.
+    sessionEpoch: call.version < 7 ? -1 : sessionEpoch,
+    wanted: topics.flatMap(({ topic, topicId, partitions }) =>
+      partitions.map(each => ({ topic, topicId, ...each })),
+    ),
+    forgotten: forgottenTopicsData.flatMap(({ topic, topicId, partitions }) =>
+      partitions.map(partition => ({ topic, topicId, partition })),
+    ),
+  })
+  if (opened.kind === 'refused') return { errorCode: opened.errorCode, responses: [] }
+  const task = { call, request, opened }
+  const first = answer(task)
+  const mayWait = request.maxWaitMs > 0 && opened.places.length > 0
+  if (first.isEnough || !mayWait) return first.say()
+  park(task)
   return later
 }
 
-function placesOf(call: Call, asked: Request['topics'][number]): Place[] {
-  const { topics } = call.broker
-  const topic = call.version >= 13 ? topics.byId(asked.topicId) : topics.find(asked.topic)
-  return asked.partitions.map(partition => {
-    const log = topic?.logs[partition.partition]
-    const unknown =
-      call.version >= 13 && topic === undefined
-        ? codes.UNKNOWN_TOPIC_ID
-        : codes.UNKNOWN_TOPIC_OR_PARTITION
-    const epoch = partition.currentLeaderEpoch
-    const errorCode = log === undefined ? unknown : epoch > 0 ? codes.UNKNOWN_LEADER_EPOCH : 0
-    return { log, errorCode, asked: partition }
-  })
-}
-
 /** Waits until there is enough, or time is up, or the peer is gone. */
-function park(call: Call, request: Request, places: readonly (readonly Place[])[]): void {
+function park(task: Task): void {
+  const { call, request, opened } = task
   const { engine, deadlines } = call.broker
   let watches: { cancel(): void }[] = []
   const unwatch = () => {
@@ -71,11 +68,10 @@ function park(call: Call, request: Request, places: readonly (readonly Place[])[
     call.reply(response)
   }
   const waitMs = Math.min(request.maxWaitMs, limits.fetchWaitMsMax)
-  const deadline = deadlines.after(waitMs, () => {
-    finish(answer(call.broker, request, places).response)
-  })
+  const deadline = deadlines.after(waitMs, () => finish(answer(task).say()))
   const watch = () => {
-    for (const { log } of places.flat()) {
+    for (const { wanted } of opened.places) {
+      const log = topicOf(call, wanted)?.logs[wanted.partition]
       const info = log === undefined ? undefined : engine.log(log)
       const watcher = info === undefined ? undefined : engine.watch(info.name, info.next, woken)
       if (watcher?.ok === true) watches.push(watcher.value)
@@ -83,8 +79,8 @@ function park(call: Call, request: Request, places: readonly (readonly Place[])[
   }
   const woken = () => {
     unwatch()
-    const now = answer(call.broker, request, places)
-    if (now.bytes >= request.minBytes || now.isUrgent) finish(now.response)
+    const now = answer(task)
+    if (now.isEnough) finish(now.say())
     else watch()
   }
   call.session.onGone = () => {
@@ -94,67 +90,150 @@ function park(call: Call, request: Request, places: readonly (readonly Place[])[
   watch()
 }
 
-function answer(
-  broker: Broker,
-  request: Request,
-  places: readonly (readonly Place[])[],
-): { response: object; bytes: number; isUrgent: boolean } {
+function topicOf({ broker, version }: Call, wanted: Place['wanted']): Topic | undefined {
+  return version >= 13 ? broker.topics.byId(wanted.topicId) : broker.topics.find(wanted.topic)
+}
+
+interface PartitionAnswer {
+  readonly errorCode: number
+  readonly highWatermark: number
+  readonly lastStableOffset: number
+  readonly logStartOffset: number
+  readonly abortedTransactions: readonly object[] | null
+  readonly records: readonly Uint8Array[]
+}
+
+/** What can be said now. */
+function answer({ call, request, opened }: Task): Answer {
   const most = Math.min(request.maxBytes, limits.fetchBytesMax)
-  const budget: Budget = { bytes: 0, isUrgent: false }
   const isCommitted = request.isolationLevel === 1
-  const responses = request.topics.map(({ topic, topicId }, index) => ({
-    topic,
-    topicId,
-    partitions: places[index]!.map(place =>
-      readPartition(broker, place, { most, budget, isCommitted }),
-    ),
-  }))
-  return { response: { responses }, bytes: budget.bytes, isUrgent: budget.isUrgent }
+  const said: { readonly place: Place; readonly answer: PartitionAnswer }[] = []
+  let bytes = 0
+  let isUrgent = false
+  for (const place of opened.places) {
+    const now = readPartition(call, place, {
+      room: most - bytes,
+      isFirst: bytes === 0,
+      isCommitted,
+    })
+    for (const { length } of now.records) bytes += length
+    if (now.errorCode !== 0) isUrgent = true
+    if (opened.kind === 'whole' || hasNews(place, now)) said.push({ place, answer: now })
+  }
+  const isEnough = isUrgent || bytes >= request.minBytes
+  const { session } = opened
+  const say = () => {
+    for (const { place, answer: now } of said) {
+      place.told = now
+      if (session !== undefined && now.records.length > 0) moveToEnd(session, place)
+    }
+    return { sessionId: session?.id ?? 0, responses: byTopic(said) }
+  }
+  return { isEnough, say }
+}
+
+function hasNews({ told }: Place, now: PartitionAnswer): boolean {
+  return (
+    now.records.length > 0 ||
+    now.errorCode !== 0 ||
+    told?.errorCode !== 0 ||
+    told.highWatermark !== now.highWatermark ||
+    told.logStartOffset !== now.logStartOffset
+  )
+}
+
+/** Neighbours of one topic are told together. */
+function byTopic(said: readonly { readonly place: Place; readonly answer: PartitionAnswer }[]) {
+  const topics: { topic: string; topicId: string; partitions: object[] }[] = []
+  for (const { place, answer: now } of said) {
+    const { topic, topicId, partition: partitionIndex } = place.wanted
+    let last = topics[topics.length - 1]
+    if (last === undefined || last.topic !== topic || last.topicId !== topicId) {
+      last = { topic, topicId, partitions: [] }
+      topics.push(last)
+    }
+    last.partitions.push({ partitionIndex, ...now })
+  }
+  return topics
+}
+
+function failure(errorCode: number): PartitionAnswer {
+  return {
+    errorCode,
+    highWatermark: -1,
+    lastStableOffset: -1,
+    logStartOffset: -1,
+    abortedTransactions: null,
+    records: [],
+  }
 }
 
 function readPartition(
-  broker: Broker,
-  { log, errorCode, asked }: Place,
-  how: { readonly most: number; readonly budget: Budget; readonly isCommitted: boolean },
-): object {
-  const { partition: partitionIndex, fetchOffset } = asked
-  const { budget, isCommitted } = how
+  call: Call,
+  { wanted }: Place,
+  how: { readonly room: number; readonly isFirst: boolean; readonly isCommitted: boolean },
+): PartitionAnswer {
+  const { broker, version } = call
+  const { fetchOffset } = wanted
+  const topic = topicOf(call, wanted)
+  const log = topic?.logs[wanted.partition]
   const info = log === undefined ? undefined : broker.engine.log(log)
-  const code = errorCode !== 0 || info !== undefined ? errorCode : codes.UNKNOWN_TOPIC_OR_PARTITION
-  const empty = { partitionIndex, errorCode: code, highWatermark: -1, records: [] }
-  if (code !== 0 || info === undefined) {
-    budget.isUrgent = true
-    return empty
+  if (topic === undefined || info === undefined) {
+    const isById = version >= 13 && topic === undefined
+    return failure(isById ? codes.UNKNOWN_TOPIC_ID : codes.UNKNOWN_TOPIC_OR_PARTITION)
   }
-  const { next } = info
-  const first = broker.topics.start(info.name, info.first)
-  const stable = broker.stableEnd(info.name, next)
+  if (!mayDo(call, 'read', 'topic', topic.name)) return failure(codes.TOPIC_AUTHORIZATION_FAILED)
+  if (wanted.currentLeaderEpoch > 0) return failure(codes.UNKNOWN_LEADER_EPOCH)
+  const { name, next } = info
+  const first = broker.topics.start(name, info.first)
+  const stable = broker.stableEnd(name, next)
   const marks = { highWatermark: next, lastStableOffset: stable, logStartOffset: first }
   if (fetchOffset < first || fetchOffset > next) {
-    budget.isUrgent = true
-    return { ...empty, ...marks, errorCode: codes.OFFSET_OUT_OF_RANGE }
+    return { ...failure(codes.OFFSET_OUT_OF_RANGE), ...marks }
   }
-  const end = isCommitted ? stable : next
-  const room = Math.min(asked.partitionMaxBytes, how.most - budget.bytes)
-  const mayRead = fetchOffset < end && (room > 0 || budget.bytes === 0)
-  const records = mayRead ? readBatches(broker, info.name, { from: fetchOffset, end, room }) : []
+  const end = how.isCommitted ? stable : next
+  const room = Math.min(wanted.partitionMaxBytes, how.room)
+  const mayRead = fetchOffset < end && (room > 0 || how.isFirst)
+  const batches = mayRead ? readBatches(call, name, { from: fetchOffset, end, room }) : []
   // The first batch of an answer may be larger than all limits; the later ones may not.
-  const isTooMuch = budget.bytes > 0 && records.length > 0 && records[0]!.length > room
-  const taken = isTooMuch ? [] : records
-  for (const { length } of taken) budget.bytes += length
-  const abortedTransactions = isCommitted
-    ? broker.transactions.abortedIn(info.name, fetchOffset, end)
+  const isTooMuch = !how.isFirst && batches.length > 0 && batches[0]!.length > room
+  const records = isTooMuch ? [] : inFormatOf(call, fetchOffset, batches)
+  if (records === undefined) return failure(codes.UNSUPPORTED_COMPRESSION_TYPE)
+  const abortedTransactions = how.isCommitted
+    ? broker.transactions.abortedIn(name, fetchOffset, end)
     : null
-  return { partitionIndex, errorCode: 0, ...marks, abortedTransactions, records: taken }
+  return { errorCode: 0, ...marks, abortedTransactions, records }
 }
 
 function readBatches(
-  broker: Broker,
+  { broker }: Call,
   log: string,
   { from, end, room }: { readonly from: number; readonly end: number; readonly room: number },
 ): Uint8Array[] {
   const bounds = { countMax: 1_000_000, bytesMax: Math.max(1, room) }
   const outcome = broker.engine.read(log, { position: from }, bounds)
   if (!outcome.ok) return []
-  return outcome.value.filter(({ position }) => position < end).map(batchOf)
+  const { value } = outcome
+  const isWithin = value.length === 0 || value[value.length - 1]!.position < end
+  return (isWithin ? value : value.filter(({ position }) => position < end)).map(batchOf)
+}
+
+const firstWithBatches = 4
+const firstWithTimes = 2
+const firstWithZstd = 10
+const zstd = 4
+
+/** What this client can read; undefined: it cannot. */
+function inFormatOf(
+  { version }: Call,
+  from: number,
+  batches: readonly Uint8Array[],
+): readonly Uint8Array[] | undefined {
+  if (version >= firstWithZstd || batches.length === 0) return batches
+  if (batches.some(batch => (batch[22]! & 7) === zstd)) return undefined
+  if (version >= firstWithBatches) return batches
+  const magic = version >= firstWithTimes ? 1 : 0
+  const bytesMax = limits.decompressedBytesMax
+  const set = messageSetOf(batches, { from, magic, bytesMax })
+  return set === undefined ? undefined : [set]
 }

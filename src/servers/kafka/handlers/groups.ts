@@ -3,8 +3,7 @@
 import { codes } from '../../../wire/kafka/error-codes.ts'
 import type { RequestOf, ResponseOf } from '../../../wire/kafka/message.ts'
 import type * as wire from '../../../wire/kafka/messages/groups.ts'
-import type { Broker } from '../broker.ts'
-import { type Call, later } from '../call.ts'
+import { type Call, later, mayDo } from '../call.ts'
 import { type ClassicGroup, joinFailure, syncFailure } from '../classic-group.ts'
 import { limits } from '../limits.ts'
 
@@ -12,6 +11,9 @@ export function joinGroup(call: Call, request: RequestOf<typeof wire.JoinGroup>)
   const { broker, session, version } = call
   const { groupId, memberId, sessionTimeoutMs } = request
   if (groupId === '') return joinFailure(codes.INVALID_GROUP_ID, memberId)
+  if (!mayDo(call, 'read', 'group', groupId)) {
+    return joinFailure(codes.GROUP_AUTHORIZATION_FAILED, memberId)
+  }
   if (
     sessionTimeoutMs < limits.sessionTimeoutMsMin ||
     sessionTimeoutMs > limits.sessionTimeoutMsMax
@@ -48,6 +50,9 @@ export function joinGroup(call: Call, request: RequestOf<typeof wire.JoinGroup>)
 
 export function syncGroup(call: Call, request: RequestOf<typeof wire.SyncGroup>): object | symbol {
   const { groupId, memberId, groupInstanceId, generationId, protocolName, protocolType } = request
+  if (!mayDo(call, 'read', 'group', groupId)) {
+    return syncFailure(codes.GROUP_AUTHORIZATION_FAILED)
+  }
   const group = call.broker.groups.get(groupId)
   if (group === undefined) return syncFailure(codes.UNKNOWN_MEMBER_ID)
   const code = group.judge(memberId, groupInstanceId, generationId)
@@ -69,6 +74,9 @@ export function heartbeat(
   request: RequestOf<typeof wire.Heartbeat>,
 ): ResponseOf<typeof wire.Heartbeat> {
   const { groupId, memberId, groupInstanceId, generationId } = request
+  if (!mayDo(call, 'read', 'group', groupId)) {
+    return { errorCode: codes.GROUP_AUTHORIZATION_FAILED }
+  }
   const group = call.broker.groups.get(groupId)
   if (group === undefined) return { errorCode: codes.UNKNOWN_MEMBER_ID }
   const code = group.judge(memberId, groupInstanceId, generationId)
@@ -79,6 +87,9 @@ export function leaveGroup(
   call: Call,
   request: RequestOf<typeof wire.LeaveGroup>,
 ): ResponseOf<typeof wire.LeaveGroup> {
+  if (!mayDo(call, 'read', 'group', request.groupId)) {
+    return { errorCode: codes.GROUP_AUTHORIZATION_FAILED, members: [] }
+  }
   const group = call.broker.groups.get(request.groupId)
   const leave = (memberId: string, instanceId: string | null) =>
     group?.leave(memberId, instanceId) ?? codes.UNKNOWN_MEMBER_ID
@@ -94,15 +105,19 @@ export function leaveGroup(
 type Described = ResponseOf<typeof wire.DescribeGroups>['groups'][number]
 
 export function describeGroups(
-  { broker }: Call,
+  call: Call,
   request: RequestOf<typeof wire.DescribeGroups>,
 ): ResponseOf<typeof wire.DescribeGroups> {
-  return { groups: request.groups.map(id => describe(broker, id)) }
+  return { groups: request.groups.map(id => describe(call, id)) }
 }
 
-function describe(broker: Broker, groupId: string): Described {
+function describe(call: Call, groupId: string): Described {
+  const { broker } = call
   const group = broker.groups.get(groupId)
   const unknown = { errorCode: 0, groupId, protocolType: '', protocolData: '', members: [] }
+  if (!mayDo(call, 'describe', 'group', groupId)) {
+    return { ...unknown, errorCode: codes.GROUP_AUTHORIZATION_FAILED, groupState: '' }
+  }
   if (group === undefined) {
     return { ...unknown, groupState: broker.offsets.has(groupId) ? 'Empty' : 'Dead' }
   }
@@ -129,9 +144,10 @@ function describe(broker: Broker, groupId: string): Described {
 const nothing = new Uint8Array(0)
 
 export function listGroups(
-  { broker }: Call,
+  call: Call,
   request: RequestOf<typeof wire.ListGroups>,
 ): ResponseOf<typeof wire.ListGroups> {
+  const { broker } = call
   const states = request.statesFilter.map(each => each.toLowerCase())
   const types = request.typesFilter.map(each => each.toLowerCase())
   const ids = new Set([...broker.groups.keys(), ...broker.offsets.groups])
@@ -143,20 +159,23 @@ export function listGroups(
   })
   const isWanted = (group: (typeof groups)[number]) =>
     (states.length === 0 || states.includes(group.groupState.toLowerCase())) &&
-    (types.length === 0 || types.includes('classic'))
+    (types.length === 0 || types.includes('classic')) &&
+    mayDo(call, 'describe', 'group', group.groupId)
   return { errorCode: 0, groups: groups.filter(isWanted) }
 }
 
 export function deleteGroups(
-  { broker }: Call,
+  call: Call,
   request: RequestOf<typeof wire.DeleteGroups>,
 ): ResponseOf<typeof wire.DeleteGroups> {
   return {
-    results: request.groupsNames.map(groupId => ({ groupId, errorCode: remove(broker, groupId) })),
+    results: request.groupsNames.map(groupId => ({ groupId, errorCode: remove(call, groupId) })),
   }
 }
 
-function remove(broker: Broker, groupId: string): number {
+function remove(call: Call, groupId: string): number {
+  const { broker } = call
+  if (!mayDo(call, 'delete', 'group', groupId)) return codes.GROUP_AUTHORIZATION_FAILED
   const group: ClassicGroup | undefined = broker.groups.get(groupId)
   if (group === undefined && !broker.offsets.has(groupId)) return codes.GROUP_ID_NOT_FOUND
   if (group !== undefined && group.members.size > 0) return codes.NON_EMPTY_GROUP

@@ -8,7 +8,7 @@ import type { RequestOf, ResponseOf } from '../../../wire/kafka/message.ts'
 import type * as wire from '../../../wire/kafka/messages/groups.ts'
 import type { TxnOffsetCommit } from '../../../wire/kafka/messages/transactions.ts'
 import type { Broker } from '../broker.ts'
-import type { Call } from '../call.ts'
+import { type Call, mayDo } from '../call.ts'
 import { KafkaError } from '../errors.ts'
 import { limits } from '../limits.ts'
 import type { OffsetChange } from '../offsets.ts'
@@ -28,7 +28,9 @@ interface Who {
 }
 
 /** The code for who commits: a member in its generation, or somebody outside of any group. */
-function judge(broker: Broker, who: Who, isTransactional: boolean): number {
+function judge(call: Call, who: Who, isTransactional: boolean): number {
+  const { broker } = call
+  if (!mayDo(call, 'read', 'group', who.groupId)) return codes.GROUP_AUTHORIZATION_FAILED
   const group = broker.groups.get(who.groupId)
   const isAlone = who.generation < 0 && who.memberId === ''
   if (group === undefined) return isAlone || isTransactional ? 0 : codes.ILLEGAL_GENERATION
@@ -42,11 +44,12 @@ function judge(broker: Broker, who: Who, isTransactional: boolean): number {
 
 /** Sorts what can be committed from what cannot, and answers for each. */
 function collect(
-  broker: Broker,
+  call: Call,
   topic: string | undefined,
   partitions: readonly Given[],
   changes: OffsetChange[],
 ): { readonly partitionIndex: number; readonly errorCode: number }[] {
+  const { broker } = call
   const time = broker.clock.now()
   return partitions.map(given => {
     const { partitionIndex } = given
@@ -54,6 +57,9 @@ function collect(
     const found = topic === undefined ? undefined : broker.topics.find(topic)
     if (topic === undefined || found?.logs[partitionIndex] === undefined) {
       return { partitionIndex, errorCode: codes.UNKNOWN_TOPIC_OR_PARTITION }
+    }
+    if (!mayDo(call, 'read', 'topic', topic)) {
+      return { partitionIndex, errorCode: codes.TOPIC_AUTHORIZATION_FAILED }
     }
     if (encodeUtf8(metadata).length > limits.metadataBytesMax) {
       return { partitionIndex, errorCode: codes.OFFSET_METADATA_TOO_LARGE }
@@ -69,17 +75,18 @@ function refuseAll(partitions: readonly Given[], errorCode: number) {
 }
 
 export function offsetCommit(
-  { broker, version }: Call,
+  call: Call,
   request: RequestOf<typeof wire.OffsetCommit>,
 ): ResponseOf<typeof wire.OffsetCommit> {
+  const { broker, version } = call
   const { groupId, memberId, groupInstanceId: instanceId } = request
   const generation = request.generationIdOrMemberEpoch
-  const code = judge(broker, { groupId, memberId, instanceId, generation }, false)
+  const code = judge(call, { groupId, memberId, instanceId, generation }, false)
   const changes: OffsetChange[] = []
   const topics = request.topics.map(({ name, topicId, partitions }) => {
     const topic = version >= 10 ? broker.topics.byId(topicId)?.name : name
     const answers =
-      code === 0 ? collect(broker, topic, partitions, changes) : refuseAll(partitions, code)
+      code === 0 ? collect(call, topic, partitions, changes) : refuseAll(partitions, code)
     return { name, topicId, partitions: answers }
   })
   if (changes.length > 0) broker.offsets.commit(groupId, changes)
@@ -87,15 +94,16 @@ export function offsetCommit(
 }
 
 export function txnOffsetCommit(
-  { broker }: Call,
+  call: Call,
   request: RequestOf<typeof TxnOffsetCommit>,
 ): ResponseOf<typeof TxnOffsetCommit> {
   const { groupId, memberId, groupInstanceId: instanceId, generationId: generation } = request
+  const { broker } = call
   const changes: OffsetChange[] = []
-  let code = judge(broker, { groupId, memberId, instanceId, generation }, generation < 0)
+  let code = judge(call, { groupId, memberId, instanceId, generation }, generation < 0)
   const topics = request.topics.map(({ name, partitions }) => ({
     name,
-    partitions: collect(broker, name, partitions, changes),
+    partitions: collect(call, name, partitions, changes),
   }))
   const who = { producerId: request.producerId, epoch: request.producerEpoch }
   try {
@@ -104,6 +112,9 @@ export function txnOffsetCommit(
     if (!(error instanceof KafkaError)) throw error
     code = error.code
   }
+  // The coordinator of a group did not ask whose transaction it was, before KIP-890.
+  const isUnknown = code === codes.INVALID_PRODUCER_ID_MAPPING
+  if (isUnknown && broker.profile === '2.4') code = 0
   if (code === 0) return { topics }
   return {
     topics: request.topics.map(({ name, partitions }) => ({
@@ -120,11 +131,15 @@ interface Wanted {
 }
 
 export function offsetFetch(
-  { broker, version }: Call,
+  call: Call,
   request: RequestOf<typeof wire.OffsetFetch>,
 ): ResponseOf<typeof wire.OffsetFetch> {
+  const { broker, version } = call
   const { requireStable } = request
+  const mayDescribe = (group: string) => mayDo(call, 'describe', 'group', group)
+  const errorCode = codes.GROUP_AUTHORIZATION_FAILED
   if (version < 8) {
+    if (!mayDescribe(request.groupId)) return { topics: [], errorCode }
     const topics = request.topics?.map(each => ({ ...each, topicId: '' })) ?? null
     return {
       topics: fetchGroup(broker, request.groupId, topics, requireStable),
@@ -133,6 +148,7 @@ export function offsetFetch(
   }
   return {
     groups: request.groups.map(({ groupId, topics }) => {
+      if (!mayDescribe(groupId)) return { groupId, topics: [], errorCode }
       const named = topics?.map(each => ({
         ...each,
         name: version >= 10 ? (broker.topics.byId(each.topicId)?.name ?? '') : each.name,
@@ -174,10 +190,14 @@ function fetchGroup(
 }
 
 export function offsetDelete(
-  { broker }: Call,
+  call: Call,
   request: RequestOf<typeof wire.OffsetDelete>,
 ): ResponseOf<typeof wire.OffsetDelete> {
+  const { broker } = call
   const { groupId } = request
+  if (!mayDo(call, 'delete', 'group', groupId)) {
+    return { errorCode: codes.GROUP_AUTHORIZATION_FAILED, topics: [] }
+  }
   const group = broker.groups.get(groupId)
   if (group === undefined && !broker.offsets.has(groupId)) {
     return { errorCode: codes.GROUP_ID_NOT_FOUND, topics: [] }

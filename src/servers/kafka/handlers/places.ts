@@ -5,7 +5,8 @@ import type { RequestOf, ResponseOf } from '../../../wire/kafka/message.ts'
 import type * as wire from '../../../wire/kafka/messages/data.ts'
 import { decodeRecords } from '../../../wire/kafka/record-batch.ts'
 import type { Broker } from '../broker.ts'
-import type { Call } from '../call.ts'
+import { type Call, mayDo } from '../call.ts'
+import { limits } from '../limits.ts'
 import { batchOf } from '../mapping.ts'
 
 const latest = -1
@@ -24,6 +25,9 @@ export function listOffsets(
       return {
         name,
         partitions: partitions.map(({ partitionIndex, timestamp }): Listed => {
+          if (!mayDo(call, 'describe', 'topic', name)) {
+            return { partitionIndex, errorCode: codes.TOPIC_AUTHORIZATION_FAILED }
+          }
           const log = topic?.logs[partitionIndex]
           const found = log === undefined ? undefined : find(call, request, log, timestamp)
           if (found === undefined) {
@@ -88,9 +92,10 @@ function firstAt(broker: Broker, log: string, time: number, end: number): Found 
   const record = outcome.ok ? outcome.value[0] : undefined
   if (record === undefined || record.position >= end) return { timestamp: -1, offset: -1 }
   const batch = batchOf(record)
-  const isPlain = (batch[22]! & 7) === 0
-  if (!isPlain || record.span === 1) return { timestamp: record.time, offset: record.position }
-  const records = decodeRecords(batch)
+  if (record.span === 1) return { timestamp: record.time, offset: record.position }
+  const records = decodeRecords(batch, limits.decompressedBytesMax)
+  // Whoever compresses with zstd is told the batch, which is early enough.
+  if (records === undefined) return { timestamp: record.time, offset: record.position }
   const index = records.findIndex(({ timestamp }) => timestamp >= time)
   if (index < 0) return { timestamp: record.time, offset: record.position }
   return { timestamp: records[index]!.timestamp, offset: record.position + index }
@@ -108,6 +113,9 @@ export function deleteRecords(
         const log = topics.find(name)?.logs[partitionIndex]
         const info = log === undefined ? undefined : engine.log(log)
         const failed = { partitionIndex, lowWatermark: -1 }
+        if (!mayDo(call, 'delete', 'topic', name)) {
+          return { ...failed, errorCode: codes.TOPIC_AUTHORIZATION_FAILED }
+        }
         if (info === undefined) return { ...failed, errorCode: codes.UNKNOWN_TOPIC_OR_PARTITION }
         const before = offset === -1 ? info.next : offset
         const start = topics.start(info.name, info.first)

@@ -1,7 +1,8 @@
 /**
  * Produce: one batch for each partition, appended as it came.
  * Supports: acks 0, 1 and all (the same here: synced before the answer), idempotence, transactions,
- * every compression, both timestamp types.   Refuses: formats before batches (magic 0 and 1).
+ * every compression, both timestamp types. With a profile before 4.0: message sets (Produce 0 to
+ * 2), which become batches.   Refuses: message sets in a later request.
  * Engine: append; with the producer's sequence, and its place in a transaction, as one batch.
  */
 
@@ -9,11 +10,13 @@ import { noBytes } from '../../../base/bytes.ts'
 import { formats } from '../../../engine/model.ts'
 import { codes } from '../../../wire/kafka/error-codes.ts'
 import type { RequestOf } from '../../../wire/kafka/message.ts'
+import { decodeMessageSet } from '../../../wire/kafka/message-set.ts'
 import type { Produce } from '../../../wire/kafka/messages/data.ts'
-import { type BatchFault, BatchView } from '../../../wire/kafka/record-batch.ts'
+import { type BatchFault, BatchView, encodeBatch } from '../../../wire/kafka/record-batch.ts'
 import type { Broker } from '../broker.ts'
-import { type Call, silent } from '../call.ts'
+import { type Call, mayDo, silent } from '../call.ts'
 import { errors } from '../errors.ts'
+import { limits } from '../limits.ts'
 import type { Topic } from '../topics.ts'
 
 type Request = RequestOf<typeof Produce>
@@ -35,10 +38,19 @@ const faults: { readonly [Fault in BatchFault]: number } = {
 
 const batch = new BatchView()
 const zstd = 4
+/** Produce before this version carries message sets. */
+const firstWithBatches = 3
 
 export function produce(call: Call, request: Request): object | typeof silent {
   const { acks } = request
   const isWrong = acks !== 0 && acks !== 1 && acks !== -1
+  const { transactionalId } = request
+  const mayWrite = transactionalId === null || mayDo(call, 'write', 'transaction', transactionalId)
+  const code = isWrong
+    ? codes.INVALID_REQUIRED_ACKS
+    : mayWrite
+      ? 0
+      : codes.TRANSACTIONAL_ID_AUTHORIZATION_FAILED
   const responses = request.topicData.map(({ name, topicId, partitionData }) => {
     const { topics } = call.broker
     const topic = call.version >= 13 ? topics.byId(topicId) : topics.find(name)
@@ -47,7 +59,7 @@ export function produce(call: Call, request: Request): object | typeof silent {
       topicId,
       partitionResponses: partitionData.map(({ index, records }) => ({
         index,
-        ...(isWrong ? refusal(codes.INVALID_REQUIRED_ACKS) : store(call, topic, index, records)),
+        ...(code !== 0 ? refusal(code) : store(call, topic, index, records)),
       })),
     }
   })
@@ -65,16 +77,35 @@ function store(
     const isById = call.version >= 13 && topic === undefined
     return refusal(isById ? codes.UNKNOWN_TOPIC_ID : codes.UNKNOWN_TOPIC_OR_PARTITION)
   }
+  if (!mayDo(call, 'write', 'topic', topic.name)) return refusal(codes.TOPIC_AUTHORIZATION_FAILED)
   if (records === null || records.length === 0) return refusal(codes.INVALID_RECORD)
+  if (call.version < firstWithBatches) return storeSet(call.broker, { topic, log }, records)
   const fault = batch.over(records).fault()
   if (fault !== undefined) return refusal(faults[fault])
-  if (records.length > Number(topic.configs['max.message.bytes'] ?? 1_048_588)) {
-    return refusal(codes.MESSAGE_TOO_LARGE)
-  }
+  if (records.length > bytesMaxOf(topic)) return refusal(codes.MESSAGE_TOO_LARGE)
   if ((batch.attributes & 7) === zstd && call.version < 7) {
     return refusal(codes.UNSUPPORTED_COMPRESSION_TYPE)
   }
   return append(call.broker, topic, log)
+}
+
+/** What a client of before 0.11 has written becomes a batch, uncompressed. */
+function storeSet(
+  broker: Broker,
+  { topic, log }: { readonly topic: Topic; readonly log: string },
+  bytes: Uint8Array,
+): Stored {
+  const bytesMax = limits.decompressedBytesMax
+  const set = decodeMessageSet(bytes, { now: broker.clock.now(), bytesMax })
+  if (set.fault !== undefined) return refusal(faults[set.fault])
+  if (set.records.length === 0) return refusal(codes.INVALID_RECORD)
+  batch.over(encodeBatch(set.records))
+  if (batch.bytes.length > bytesMaxOf(topic)) return refusal(codes.MESSAGE_TOO_LARGE)
+  return append(broker, topic, log)
+}
+
+function bytesMaxOf(topic: Topic): number {
+  return Number(topic.configs['max.message.bytes'] ?? 1_048_588)
 }
 
 /** Appends the batch that is in view. */

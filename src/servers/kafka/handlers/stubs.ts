@@ -29,7 +29,7 @@ export function electLeaders(
 
 /** There is one broker, and every partition is on it already. */
 export function alterReassignments(
-  _call: Call,
+  { broker }: Call,
   request: RequestOf<typeof wire.AlterPartitionReassignments>,
 ): ResponseOf<typeof wire.AlterPartitionReassignments> {
   return {
@@ -37,6 +37,9 @@ export function alterReassignments(
     responses: request.topics.map(({ name, partitions }) => ({
       name,
       partitions: partitions.map(({ partitionIndex, replicas }) => {
+        if (broker.topics.find(name)?.logs[partitionIndex] === undefined) {
+          return { partitionIndex, errorCode: codes.UNKNOWN_TOPIC_OR_PARTITION }
+        }
         const isHere = replicas?.length === 1 && replicas[0] === nodeId
         const refused =
           replicas === null ? codes.NO_REASSIGNMENT_IN_PROGRESS : codes.INVALID_REPLICA_ASSIGNMENT

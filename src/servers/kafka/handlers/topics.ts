@@ -5,10 +5,11 @@ import type { RequestOf, ResponseOf } from '../../../wire/kafka/message.ts'
 import type * as wire from '../../../wire/kafka/messages/topics.ts'
 import { noUuid } from '../../../wire/kafka/types.ts'
 import { nodeId } from '../broker.ts'
-import type { Call } from '../call.ts'
-import { checkSetting, configSources, topicSettings } from '../configs.ts'
+import { type Call, mayDo } from '../call.ts'
+import { checkSetting, configSources, topicSettingsOf } from '../configs.ts'
 import { KafkaError } from '../errors.ts'
 import type { Configs } from '../mapping.ts'
+import type { ProfileName } from '../profiles.ts'
 
 type CreateRequest = RequestOf<typeof wire.CreateTopics>
 type Created = ResponseOf<typeof wire.CreateTopics>['topics'][number]
@@ -35,11 +36,15 @@ export function createTopics(
 }
 
 function createTopic(
-  { broker }: Call,
+  call: Call,
   asked: CreateRequest['topics'][number],
   validateOnly: boolean,
 ): Created {
+  const { broker } = call
   const { name, numPartitions, replicationFactor, assignments } = asked
+  if (!mayDo(call, 'create', 'cluster') && !mayDo(call, 'create', 'topic', name)) {
+    throw new KafkaError(codes.TOPIC_AUTHORIZATION_FAILED, 'Authorization failed.')
+  }
   const manual = assignments.length > 0
   if (manual && (numPartitions !== -1 || replicationFactor !== -1)) {
     throw new KafkaError(
@@ -60,7 +65,9 @@ function createTopic(
       all.some(each => each.partitionIndex === index),
   )
   if (!isOurs) throw new KafkaError(codes.INVALID_REPLICA_ASSIGNMENT, 'There is one broker: 0.')
-  if (!manual && replicationFactor !== -1 && replicationFactor !== 1) {
+  const isOne = replicationFactor === 1 || replicationFactor === -1
+  const mayBeMore = broker.options.anyReplication === true && replicationFactor > 1
+  if (!manual && !isOne && !mayBeMore) {
     const text = `Unable to replicate the partition ${replicationFactor} time(s): there is 1 broker.`
     throw new KafkaError(codes.INVALID_REPLICATION_FACTOR, text)
   }
@@ -77,12 +84,12 @@ function createTopic(
     errorMessage: null,
     numPartitions: count,
     replicationFactor: 1,
-    configs: describe(configs),
+    configs: describe(broker.profile, configs),
   }
 }
 
-function describe(configs: Configs) {
-  return Object.entries(topicSettings).map(([name, { fallback }]) => ({
+function describe(profile: ProfileName, configs: Configs) {
+  return Object.entries(topicSettingsOf[profile]).map(([name, { fallback }]) => ({
     name,
     value: configs[name] ?? fallback,
     readOnly: false,
@@ -105,6 +112,9 @@ export function deleteTopics(
         const errorCode = name === null ? codes.UNKNOWN_TOPIC_ID : codes.UNKNOWN_TOPIC_OR_PARTITION
         return { name, topicId, errorCode }
       }
+      if (!mayDo(call, 'delete', 'topic', topic.name)) {
+        return { name, topicId, errorCode: codes.TOPIC_AUTHORIZATION_FAILED }
+      }
       broker.removeTopic(topic)
       return { name: topic.name, topicId: topic.id, errorCode: 0 }
     }),
@@ -112,13 +122,17 @@ export function deleteTopics(
 }
 
 export function createPartitions(
-  { broker }: Call,
+  call: Call,
   request: RequestOf<typeof wire.CreatePartitions>,
 ): ResponseOf<typeof wire.CreatePartitions> {
+  const { broker } = call
   return {
     results: request.topics.map(({ name, count, assignments }) => {
       const topic = broker.topics.find(name)
       try {
+        if (!mayDo(call, 'alter', 'topic', name)) {
+          throw new KafkaError(codes.TOPIC_AUTHORIZATION_FAILED)
+        }
         if (topic === undefined) throw new KafkaError(codes.UNKNOWN_TOPIC_OR_PARTITION)
         if (count <= topic.partitions) {
           const text = `Topic currently has ${topic.partitions} partitions, which is higher than the requested ${count}.`

@@ -6,8 +6,7 @@
 import { codes } from '../../../wire/kafka/error-codes.ts'
 import type { RequestOf, ResponseOf } from '../../../wire/kafka/message.ts'
 import type * as wire from '../../../wire/kafka/messages/transactions.ts'
-import type { Broker } from '../broker.ts'
-import type { Call } from '../call.ts'
+import { type Call, mayDo } from '../call.ts'
 import { KafkaError } from '../errors.ts'
 import { partitionOf } from '../mapping.ts'
 
@@ -24,14 +23,18 @@ function codeOf(act: () => void, knowsFenced = true): number {
 }
 
 export function initProducerId(
-  { broker, version }: Call,
+  call: Call,
   request: RequestOf<typeof wire.InitProducerId>,
 ): ResponseOf<typeof wire.InitProducerId> {
+  const { broker, version } = call
   const { transactionalId, transactionTimeoutMs, producerId, producerEpoch } = request
   if (transactionalId === null) {
     return { errorCode: 0, producerId: broker.producers.newId(), producerEpoch: 0 }
   }
   if (transactionalId === '') return { errorCode: codes.INVALID_REQUEST, producerEpoch: -1 }
+  if (!mayDo(call, 'write', 'transaction', transactionalId)) {
+    return { errorCode: refusedTransaction, producerId: -1, producerEpoch: -1 }
+  }
   const known = producerId < 0 ? undefined : { producerId, epoch: producerEpoch }
   let begun = { producerId: -1, epoch: -1 }
   const errorCode = codeOf(() => {
@@ -39,6 +42,8 @@ export function initProducerId(
   }, version >= 4)
   return { errorCode, producerId: begun.producerId, producerEpoch: begun.epoch }
 }
+
+const refusedTransaction = codes.TRANSACTIONAL_ID_AUTHORIZATION_FAILED
 
 interface Adding {
   readonly transactionalId: string
@@ -48,11 +53,11 @@ interface Adding {
 }
 
 export function addPartitionsToTxn(
-  { broker, version }: Call,
+  call: Call,
   request: RequestOf<typeof wire.AddPartitionsToTxn>,
 ): ResponseOf<typeof wire.AddPartitionsToTxn> {
-  if (version < 4) {
-    const results = addPartitions(broker, {
+  if (call.version < 4) {
+    const results = addPartitions(call, {
       transactionalId: request.v3AndBelowTransactionalId,
       producerId: request.v3AndBelowProducerId,
       producerEpoch: request.v3AndBelowProducerEpoch,
@@ -64,21 +69,30 @@ export function addPartitionsToTxn(
     errorCode: 0,
     resultsByTransaction: request.transactions.map(each => ({
       transactionalId: each.transactionalId,
-      topicResults: addPartitions(broker, each),
+      topicResults: addPartitions(call, each),
     })),
   }
 }
 
-function addPartitions(broker: Broker, adding: Adding) {
+function addPartitions(call: Call, adding: Adding) {
+  const { broker } = call
   const all = adding.topics.flatMap(({ name, partitions }) =>
     partitions.map(partition => broker.topics.find(name)?.logs[partition]),
   )
   const logs = all.filter(log => log !== undefined)
   const who = { producerId: adding.producerId, epoch: adding.producerEpoch }
   const isWhole = logs.length === all.length
-  const code = isWhole
-    ? codeOf(() => broker.transactions.addPartitions(adding.transactionalId, who, logs))
-    : codes.UNKNOWN_TOPIC_OR_PARTITION
+  const add = () => {
+    const { transactionalId } = adding
+    if (!mayDo(call, 'write', 'transaction', transactionalId)) {
+      throw new KafkaError(refusedTransaction)
+    }
+    if (!adding.topics.every(({ name }) => mayDo(call, 'write', 'topic', name))) {
+      throw new KafkaError(codes.TOPIC_AUTHORIZATION_FAILED)
+    }
+    broker.transactions.addPartitions(transactionalId, who, logs)
+  }
+  const code = isWhole ? codeOf(add) : codes.UNKNOWN_TOPIC_OR_PARTITION
   return adding.topics.map(({ name, partitions }) => ({
     name,
     resultsByPartition: partitions.map(partitionIndex => ({
@@ -89,21 +103,29 @@ function addPartitions(broker: Broker, adding: Adding) {
 }
 
 export function addOffsetsToTxn(
-  { broker }: Call,
+  call: Call,
   request: RequestOf<typeof wire.AddOffsetsToTxn>,
 ): ResponseOf<typeof wire.AddOffsetsToTxn> {
   const { transactionalId, producerId, producerEpoch: epoch, groupId } = request
   const who = { producerId, epoch }
+  const { broker } = call
+  if (!mayDo(call, 'write', 'transaction', transactionalId)) {
+    return { errorCode: refusedTransaction }
+  }
   return {
     errorCode: codeOf(() => broker.transactions.addGroup(transactionalId, who, groupId)),
   }
 }
 
 export function endTxn(
-  { broker }: Call,
+  call: Call,
   request: RequestOf<typeof wire.EndTxn>,
 ): ResponseOf<typeof wire.EndTxn> {
   const { transactionalId, producerId, producerEpoch: epoch, committed } = request
+  const { broker } = call
+  if (!mayDo(call, 'write', 'transaction', transactionalId)) {
+    return { errorCode: refusedTransaction, producerId, producerEpoch: epoch }
+  }
   const who = { producerId, epoch }
   const errorCode = codeOf(() => broker.transactions.end(transactionalId, who, committed))
   return { errorCode, producerId, producerEpoch: epoch }
@@ -149,7 +171,7 @@ export function describeTransactions(
         topics.set(place.topic, [...(topics.get(place.topic) ?? []), place.partition])
       }
       return {
-        errorCode: found === undefined ? 105 : 0,
+        errorCode: found === undefined ? codes.TRANSACTIONAL_ID_NOT_FOUND : 0,
         transactionalId,
         transactionState: found?.state ?? '',
         transactionTimeoutMs: found?.timeoutMs ?? 0,
