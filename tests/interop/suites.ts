@@ -1,0 +1,7 @@
+/** All suites, in the order in which they run. */
+
+import { amqpCases } from './amqp/cases.ts'
+import { amqpPrograms } from './amqp/programs.ts'
+import type { Suite } from './suite.ts'
+
+export const suites: readonly Suite[] = [amqpCases, amqpPrograms]
