@@ -2,6 +2,7 @@
 
 import { execFile } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
+import type { Fields } from '../tests/harness/amqp-codec.ts'
 import { RawClient } from '../tests/harness/raw-client.ts'
 import type { Load, LoadAddress, LoadResult } from './load/specification.ts'
 
@@ -21,12 +22,13 @@ export async function withQueues<T>(
   address: LoadAddress,
   queues: readonly string[],
   measure: (client: RawClient) => Promise<T>,
+  queueArguments: Fields = {},
 ): Promise<T> {
   const client = await RawClient.open(address)
   await client.call(1, 'channel.open')
   for (const queue of queues) {
     await client.call(1, 'queue.delete', { queue })
-    await client.call(1, 'queue.declare', { queue, durable: true })
+    await client.call(1, 'queue.declare', { queue, durable: true, arguments: queueArguments })
   }
   try {
     return await measure(client)

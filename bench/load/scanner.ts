@@ -17,7 +17,7 @@ export function frameScanner(onFrame: OnFrame): (chunk: Buffer) => void {
       onFrame(bytes, start, end)
       start = end
     }
-    rest = start === bytes.length ? undefined : bytes.subarray(start)
+    rest = start === bytes.length ? undefined : Buffer.from(bytes.subarray(start))
   }
 }
 
