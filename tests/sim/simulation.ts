@@ -371,6 +371,8 @@ export class Simulation {
         `${queue} handed ${JSON.stringify(got)}, the model says ${nextText}`,
       )
     })
+    // A block may be full, and written, between the leases and what the subscriber makes of them.
+    this.#keep(this.#engine.gate)
     this.#react(queue, draft, position)
   }
 
