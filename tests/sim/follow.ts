@@ -237,6 +237,10 @@ function vanish(model: Model, seen: Seen, move: Move, next: number, { now }: Mom
   if (position >= (seen.logs.get(log.name)?.info.next ?? 0)) position = log.next
   const nextBefore = log.next
   const record = place(log, position, move.passage, now)
+  const remembered = log.seen.at(-1)
+  if (remembered !== undefined && remembered.id === move.passage.dedupeId) {
+    log.seen[log.seen.length - 1] = { ...remembered, isGuess: true }
+  }
   log.next = Math.max(log.next, nextBefore)
   const seenLog = seen.logs.get(log.name)
   if (seenLog !== undefined) followDropHead(model, log, seenLog, now)

@@ -123,6 +123,33 @@ export function place(
   return record
 }
 
+/**
+ * The engine has answered an append. Where it names the position of a duplicate that the model only
+ * guesses, the model learns it; returns whether that makes the answers equal.
+ */
+export function learnPositions(
+  log: ModelLog,
+  records: readonly { readonly dedupeId?: string | undefined }[],
+  said: string,
+  expected: string,
+): boolean {
+  const theirs = JSON.parse(said) as { position: number; duplicate: boolean }[]
+  const ours = JSON.parse(expected) as { position: number; duplicate: boolean }[]
+  if (theirs.length !== ours.length) return false
+  for (const [index, { position, duplicate }] of theirs.entries()) {
+    const our = ours[index]!
+    if (our.duplicate !== duplicate) return false
+    if (our.position === position) continue
+    const at = log.seen.findIndex(
+      one => one.id === records[index]?.dedupeId && one.isGuess === true,
+    )
+    const guessed = log.seen[at]
+    if (!duplicate || guessed === undefined || position >= log.next) return false
+    log.seen[at] = { id: guessed.id, position, time: guessed.time }
+  }
+  return true
+}
+
 export function seenAt(log: ModelLog, id: string | undefined, time: number): number | undefined {
   const window = log.config.dedupeWindowMs
   if (window === undefined || id === undefined) return undefined

@@ -78,7 +78,7 @@ export interface ModelLog {
   next: number
   records: ModelRecord[]
   groups: Map<string, ModelGroup>
-  seen: { id: string; position: number; time: number }[]
+  seen: SeenId[]
   subscribers: ModelSubscriber[]
   hadSubscriber: boolean
   usedAt: number
@@ -130,6 +130,15 @@ export function yes<T>(value: T): Answer<T> {
 
 export function no(error: EngineErrorCode): Answer<never> {
   return { ok: false, error }
+}
+
+/** An id that was seen, for deduplication. */
+export interface SeenId {
+  readonly id: string
+  readonly position: number
+  readonly time: number
+  /** A dead letter that was gone before anybody could see where it had been. */
+  readonly isGuess?: boolean
 }
 
 /** Everything that the model knows. Plain data, so that a copy is a snapshot. */
