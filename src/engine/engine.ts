@@ -308,7 +308,7 @@ class Engine implements EngineDoor {
         this.#sound()
       },
     }
-    state.read = (file, offset, length) => this.#journal.read(file, offset, length)
+    state.read = (file, offset, length) => this.#journal.readRecord(file, offset, length)
     this.#begin()
   }
 

@@ -12,6 +12,7 @@ import {
   kinds,
   recordFlags,
   recordHeaderBytes,
+  sealRecord,
   targetBytes,
 } from './journal/format.ts'
 import type { Location } from './journal/journal.ts'
@@ -275,7 +276,8 @@ export class Storing {
     const size = names + route.length + key.length + group.length + dedupe.length + extra.length
     const at = journal.entry(kinds.append, size + envelope.length + body.length)
     const { bytes, view } = journal
-    let flags = hasExtra ? recordFlags.extra : 0
+    let flags: number = recordFlags.checked
+    if (hasExtra) flags |= recordFlags.extra
     if (record.transient === true) flags |= recordFlags.transient
     if (record.ttlMs !== undefined) flags |= recordFlags.ttl
     if (record.dueAt !== undefined) flags |= recordFlags.due
@@ -296,7 +298,6 @@ export class Storing {
     view.setFloat64(at + 40, record.ttlMs ?? 0, true)
     view.setFloat64(at + 48, record.dueAt ?? 0, true)
     view.setUint32(at + 56, extra.length, true)
-    view.setUint32(at + 60, 0, true)
     let to = at + names
     for (const part of [route, key, group, dedupe, extra, envelope, body]) {
       if (part.length === 0) continue
@@ -316,6 +317,7 @@ export class Storing {
       view.setFloat64(target + 16, passage.expiresAt ?? expiryOf(log, record.ttlMs, from), true)
       target += targetBytes
     }
+    sealRecord(journal, at, to, this.#core.ports.storage.crc32)
     journal.locate(this.#location)
     const placing = this.#placing
     placing.priority = record.priority ?? 0

@@ -20,7 +20,9 @@ import {
   journalFileName,
   kinds,
   readBlockHeader,
+  recordFlags,
   recordHeaderBytes,
+  sealRecord,
   snapshotFileName,
   targetBytes,
 } from './journal/format.ts'
@@ -384,7 +386,7 @@ export class Upkeep {
 
   #copyIfAlive(file: number, offset: number, length: number): void {
     const { journal, state } = this.#core
-    const bytes = journal.read(file, offset, length)
+    const bytes = journal.readRecord(file, offset, length)
     const record = new EntryRecord(bytes, 0)
     const alive: { log: Log; index: number; position: number }[] = []
     for (let index = 0; index < record.targets; index++) {
@@ -399,7 +401,7 @@ export class Upkeep {
     const at = journal.entry(kinds.relocate, length - cut)
     const to = journal.bytes
     to.set(bytes.subarray(entryHeaderBytes, recordHeaderBytes), at + entryHeaderBytes)
-    journal.view.setUint16(at + 2, record.flags, true)
+    journal.view.setUint16(at + 2, record.flags | recordFlags.checked, true)
     journal.view.setUint16(at + 30, alive.length, true)
     let target = at + recordHeaderBytes
     for (const { index } of alive) {
@@ -408,6 +410,7 @@ export class Upkeep {
       target += targetBytes
     }
     to.set(bytes.subarray(recordHeaderBytes + record.targets * targetBytes), target)
+    sealRecord(journal, at, at + length - cut, this.#core.ports.storage.crc32)
     journal.locate(this.#location)
     journal.finish('lazy')
     for (const { log, position } of alive) state.relocate(log, position, this.#location)

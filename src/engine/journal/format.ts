@@ -15,9 +15,11 @@
  *       0 kind version flags length   8 time:f64      16 span:u32       20 body:u32
  *      24 envelope:u32                28 key:u16      30 targets:u16
  *      32 priority:u8  format:u8  route:u8  group:u8  dedupe:u8  zero:u8  attempts:u16
- *      40 ttl:f64                     48 due:f64      56 extra:u32      60 zero:u32
+ *      40 ttl:f64                     48 due:f64      56 extra:u32      60 crc:u32
  *      64 (log:u32 zero:u32 position:f64 expires:f64)*targets
  *         route key group dedupe extra(JSON) envelope body
+ *         crc is over the whole entry, with this field zero; where the flag `checked` is set. It is
+ *         for who reads the record alone from an old file, where nobody sees its block.
  *
  * A block is the unit of atomicity: a batch never spans two. What the other entries hold is drawn
  * where they are written, in `effects.ts`. This file knows bytes only; it holds no state.
@@ -52,7 +54,9 @@ export const kinds = {
   mark: 12,
 } as const
 
-export const recordFlags = { transient: 1, ttl: 2, due: 4, extra: 8 } as const
+export const recordFlags = { transient: 1, ttl: 2, due: 4, extra: 8, checked: 16 } as const
+
+const recordCrcAt = 60
 
 export function journalFileName(number: number): string {
   return `${String(number).padStart(10, '0')}.journal`
@@ -113,6 +117,33 @@ export function sealBlock(
   view.setFloat64(at + 16, block.first, true)
   view.setFloat64(at + 24, block.synced, true)
   view.setUint32(at + 4, crc32(slab.bytes.subarray(at + 8, block.end)), true)
+}
+
+/** Writes the checksum of the record entry at `start`, which is complete but for that. */
+export function sealRecord(
+  slab: { bytes: Uint8Array; view: DataView },
+  start: number,
+  end: number,
+  crc32: (bytes: Uint8Array) => number,
+): void {
+  const { view } = slab
+  view.setUint32(start + recordCrcAt, 0, true)
+  view.setUint32(start + recordCrcAt, crc32(slab.bytes.subarray(start, end)), true)
+}
+
+/** False when the bytes are no record's entry, or not as they were written. */
+export function isWholeRecord(entry: Uint8Array, crc32: (bytes: Uint8Array) => number): boolean {
+  const kind = entry[0]
+  if (kind !== kinds.append && kind !== kinds.relocate) return false
+  if (entry.length < recordHeaderBytes) return false
+  const view = new DataView(entry.buffer, entry.byteOffset, entry.byteLength)
+  if (view.getUint32(4, true) !== entry.length) return false
+  if ((view.getUint16(2, true) & recordFlags.checked) === 0) return true
+  const crc = view.getUint32(recordCrcAt, true)
+  view.setUint32(recordCrcAt, 0, true)
+  const isRight = crc32(entry) === crc
+  view.setUint32(recordCrcAt, crc, true)
+  return isRight
 }
 
 export interface BlockHeader {

@@ -21,6 +21,7 @@ import {
   entryHeaderBytes,
   fileHeaderBytes,
   formatVersion,
+  isWholeRecord,
   journalFileName,
   kinds,
   sealBlock,
@@ -127,6 +128,8 @@ export class Journal {
   #diskFull = false
   #closing: (() => void) | undefined
   #hasMark = false
+  /** Of the last `read`: its bytes were not in memory all the time. */
+  #isFromDisk = false
 
   constructor(ports: Ports, options: JournalOptions, start: JournalStart, events: JournalEvents) {
     this.#ports = ports
@@ -243,10 +246,21 @@ export class Journal {
   }
 
   /**
-   * The bytes of an entry; a view into memory that is never reused. Throws when it cannot be read.
+   * A record's entry; a view into memory that is never reused. Throws when it cannot be read, and
+   * when what comes from the disk is not what was written: its block's checksum is not at hand.
    */
+  readRecord(file: number, offset: number, length: number): Uint8Array {
+    const bytes = this.read(file, offset, length)
+    if (this.#isFromDisk && !isWholeRecord(bytes, this.#ports.storage.crc32)) {
+      this.#damaged(file, offset, 'a record is not what was written', undefined)
+    }
+    return bytes
+  }
+
+  /** Any bytes of a file, as they are. Throws when they cannot be read. */
   read(file: number, offset: number, length: number): Uint8Array {
     const slab = this.#findSlab(file, offset)
+    this.#isFromDisk = slab === undefined
     if (slab !== undefined) {
       const at = offset - slab.offset
       return slab.bytes.subarray(at, at + length)
