@@ -6,6 +6,7 @@
 import type { SeededRandom } from '../../src/base/random.ts'
 import type { EngineOptions } from '../../src/engine/engine.ts'
 import { EngineFailure } from '../../src/engine/errors.ts'
+import { verifyFolder } from '../../src/engine/journal/verify.ts'
 import { type SimulatedWorld, simulatedWorld } from '../../src/testing/testing.ts'
 import { causesOf, differenceOf } from './explain.ts'
 import { linesOfSeen, see } from './observe.ts'
@@ -28,8 +29,12 @@ export function checkRot(
   const offset = random.below(bytes.length)
   spoiled.storage.rot(name, offset, random.below(8))
   const where = `${name} at byte ${offset} of ${bytes.length}`
+  const { problems, notes } = verifyFolder(spoiled.storage)
   try {
     const engine = open(spoiled, options)
+    if (engine.stats().cutBytes > 0 && (problems.length > 0 || notes.length === 0)) {
+      violated('I2', `a changed bit in ${where} is cut, and the doctor says ${problems.join()}`)
+    }
     const difference = differenceOf(linesOfSeen(see(engine), 'near'), expected)
     if (difference === undefined) return
     // The last write before the end is not to be told from one that was torn.
@@ -37,7 +42,10 @@ export function checkRot(
     if (isNewest && engine.stats().cutBytes > 0) return
     violated('I2', `a changed bit in ${where} went unnoticed: ${difference}`)
   } catch (error) {
-    if (error instanceof EngineFailure && error.code === 'SPILLWAY_E_DAMAGED') return
+    if (error instanceof EngineFailure && error.code === 'SPILLWAY_E_DAMAGED') {
+      if (problems.length > 0) return
+      violated('I2', `a changed bit in ${where} is refused, and the doctor finds no problem`)
+    }
     if (error instanceof Violation && error.message.includes('a changed bit')) {
       throw error
     }

@@ -32,6 +32,10 @@ describe('the engine on a simulated machine', () => {
     runSeeds('determinism', 5)
   })
 
+  it('notices a bit that changed on the disk, and so does the doctor', () => {
+    runSeeds('rot', 5)
+  })
+
   it('finds the bugs that were planted', () => {
     runSeeds('canary', 1)
   })

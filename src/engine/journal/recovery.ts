@@ -105,7 +105,8 @@ function damaged(text: string): never {
   )
 }
 
-function newestSnapshot(storage: Storage, names: readonly string[]) {
+/** The newest snapshot that checks out. */
+export function newestSnapshot(storage: Storage, names: readonly string[]) {
   for (const number of numbersOf(names, 'snapshot').reverse()) {
     const bytes = readWhole(storage, snapshotFileName(number))
     const opened = openSnapshot(bytes, number, storage.crc32)
@@ -211,6 +212,27 @@ export function forEachEntry(
   }
 }
 
+/**
+ * True when a whole block from `from` on says that more than `sequence` was synced when it was
+ * sealed: what is missing before it was on the disk once.
+ */
+export function isVouchedFor(
+  bytes: Uint8Array,
+  from: number,
+  sequence: number,
+  crc32: (bytes: Uint8Array) => number,
+): boolean {
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+  for (let at = from; at + blockHeaderBytes <= bytes.length; at++) {
+    if (bytes[at] !== 0x53 || bytes[at + 1] !== 0x57) continue
+    const header = readBlockHeader(view, at, bytes.length)
+    if (header === undefined || at + header.length > bytes.length) continue
+    if (header.synced <= sequence) continue
+    if (crc32(bytes.subarray(at + 8, at + header.length)) === header.crc) return true
+  }
+  return false
+}
+
 class Replay {
   readonly #storage: Storage
   readonly #state: State
@@ -309,28 +331,16 @@ class Replay {
   ): void {
     const where = `${journalFileName(number)} is damaged at byte ${problem.at}: ${problem.what}`
     if (problem.what.startsWith('format version')) damaged(where)
-    if (this.#vouched(bytes, problem.at)) damaged(where)
+    const { crc32 } = this.#storage
+    if (isVouchedFor(bytes, problem.at, this.#sequence, crc32)) damaged(where)
     for (const other of later) {
-      if (this.#vouched(readWhole(this.#storage, journalFileName(other)), 0)) damaged(where)
+      const whole = readWhole(this.#storage, journalFileName(other))
+      if (isVouchedFor(whole, 0, this.#sequence, crc32)) damaged(where)
     }
     this.#cut += bytes.length - problem.at
     const file = this.#storage.open(journalFileName(number))
     file.truncate(problem.at)
     file.close()
     for (const other of later) this.#storage.remove(journalFileName(other))
-  }
-
-  /** True when a whole block from `from` on says that the missing place was synced. */
-  #vouched(bytes: Uint8Array, from: number): boolean {
-    const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
-    for (let at = from; at + blockHeaderBytes <= bytes.length; at++) {
-      if (bytes[at] !== 0x53 || bytes[at + 1] !== 0x57) continue
-      const header = readBlockHeader(view, at, bytes.length)
-      if (header === undefined || at + header.length > bytes.length) continue
-      if (header.synced <= this.#sequence) continue
-      const crc = this.#storage.crc32(bytes.subarray(at + 8, at + header.length))
-      if (crc === header.crc) return true
-    }
-    return false
   }
 }
