@@ -203,6 +203,17 @@ export function equalBytes(left: Uint8Array, right: Uint8Array): boolean {
   return true
 }
 
+/**
+ * Copies `part` into `bytes` at `at`; returns where it ends. Short ones byte by byte: up to some 40
+ * bytes the call of `set` costs more than the loop.
+ */
+export function copyInto(bytes: Uint8Array, part: Uint8Array, at: number): number {
+  const { length } = part
+  if (length > 40) bytes.set(part, at)
+  else for (let index = 0; index < length; index++) bytes[at + index] = part[index]!
+  return at + length
+}
+
 /** Negative, zero or positive, byte by byte; a prefix comes before what it begins. */
 export function compareBytes(left: Uint8Array, right: Uint8Array): number {
   const length = Math.min(left.length, right.length)

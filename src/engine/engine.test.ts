@@ -103,6 +103,29 @@ describe('a route that chooses', () => {
   })
 })
 
+describe('one record appended alone', () => {
+  it('is what append makes of a list of one, in every kind of log', () => {
+    const configs: Record<string, LogInput> = {
+      plain: {},
+      full: { queue: { countMax: 1, overflow: 'reject' } },
+      shedding: { queue: { countMax: 1, overflow: 'drop-head' } },
+      once: { dedupeWindowMs: 1000 },
+    }
+    const [listed, alone] = [open(configs), open(configs)]
+    for (const name of [...Object.keys(configs), 'missing']) {
+      for (const body of ['a', 'b', 'c']) {
+        const record = text(body, { key: encodeUtf8(body), dedupeId: 'same' })
+        const outcome = listed.engine.append(name, [record])
+        const expected = outcome.ok ? outcome.value[0]!.position : outcome.error
+        assert.equal(alone.engine.appendOne(name, record), expected)
+      }
+      assert.deepEqual(alone.engine.log(name), listed.engine.log(name))
+    }
+    const again = restart(alone.world, alone.engine)
+    assert.deepEqual(peeked(again, 'plain'), ['a', 'b', 'c'])
+  })
+})
+
 describe('a queue', () => {
   it('hands records out in order, once each, and forgets what is done', () => {
     const { engine } = open({ q: { queue: {} } })

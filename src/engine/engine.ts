@@ -14,7 +14,7 @@ import {
   logInfo,
   routeInfo,
 } from './defining.ts'
-import { done, type Outcome, refused } from './errors.ts'
+import { done, type EngineErrorCode, type Outcome, refused } from './errors.ts'
 import { journalFileName } from './journal/format.ts'
 import { Journal } from './journal/journal.ts'
 import { type Recovery, recover } from './journal/recovery.ts'
@@ -148,6 +148,8 @@ export interface EngineDoor {
     log: string,
     records: readonly RecordInput[],
   ): Outcome<readonly { readonly position: number; readonly duplicate: boolean }[]>
+  /** `append` of one record that allocates nothing: its position, or why it is refused. */
+  appendOne(log: string, record: RecordInput): number | EngineErrorCode
   /**
    * By position, or from the first record at or after a time or a key (in logs that rise by it).
    * Does not lease, changes nothing.
@@ -441,6 +443,16 @@ class Engine implements EngineDoor {
     records: readonly RecordInput[],
   ): Outcome<readonly { readonly position: number; readonly duplicate: boolean }[]> {
     return this.#onLog(name, log => this.#storing.append(log, records))
+  }
+
+  appendOne(name: string, record: RecordInput): number | EngineErrorCode {
+    this.#core.begin()
+    try {
+      const log = this.#state.logs.get(name)
+      return log === undefined ? 'not-found' : this.#storing.appendOne(log, record)
+    } catch (cause) {
+      return this.#core.failedAssertion(cause)
+    }
   }
 
   read(

@@ -3,9 +3,9 @@
  * into the journal, and from a dead end to where dead letters go.
  */
 
-import { decodeUtf8, encodeUtf8, noBytes } from '../base/bytes.ts'
+import { copyInto, decodeUtf8, encodeUtf8, noBytes } from '../base/bytes.ts'
 import type { Core } from './core.ts'
-import { done, type Outcome, refused } from './errors.ts'
+import { done, type EngineErrorCode, type Outcome, refused } from './errors.ts'
 import { rangesOf, writePositions } from './journal/effects.ts'
 import {
   type EntryRecord,
@@ -117,6 +117,28 @@ export class Storing {
       this.#core.journal.endBatch()
     }
     return done(results)
+  }
+
+  appendOne(log: Log, record: RecordInput): number | EngineErrorCode {
+    const error = this.#refusal(record)
+    if (error !== undefined) return error
+    const time = record.time ?? this.#core.now
+    const position = log.next
+    const { alone } = log.traffic
+    if (log.queue === undefined && log.dedupe === undefined) {
+      this.#write(alone, record, direct, time)
+      return position
+    }
+    const seen = this.#seen(log, record, time)
+    if (seen !== undefined) return seen
+    this.#core.journal.beginBatch()
+    try {
+      if (this.#store(alone, record, direct, false) > 0) return 'full'
+      this.dropHead(log)
+    } finally {
+      this.#core.journal.endBatch()
+    }
+    return position
   }
 
   // Routing
@@ -298,12 +320,13 @@ export class Storing {
     view.setFloat64(at + 40, record.ttlMs ?? 0, true)
     view.setFloat64(at + 48, record.dueAt ?? 0, true)
     view.setUint32(at + 56, extra.length, true)
-    let to = at + names
-    for (const part of [route, key, group, dedupe, extra, envelope, body]) {
-      if (part.length === 0) continue
-      bytes.set(part, to)
-      to += part.length
-    }
+    let to = copyInto(bytes, route, at + names)
+    to = copyInto(bytes, key, to)
+    to = copyInto(bytes, group, to)
+    to = copyInto(bytes, dedupe, to)
+    to = copyInto(bytes, extra, to)
+    to = copyInto(bytes, envelope, to)
+    copyInto(bytes, body, to)
 
     // What is to wait lives from when its wait is over.
     const from = Math.max(time, record.dueAt ?? 0)

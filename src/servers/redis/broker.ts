@@ -7,11 +7,12 @@ import type { EngineDoor } from '../../engine/engine.ts'
 import type { Clock, Random, Timer } from '../../engine/ports.ts'
 import type { Reply } from '../../wire/resp/reply.ts'
 import type { Request } from '../../wire/resp/request.ts'
-import type { Command } from './command.ts'
+import { type Command, minorOf } from './command.ts'
 import { defaultConfig } from './config.ts'
 import { RedisError } from './errors.ts'
 import { Keyspace, type Type } from './keyspace.ts'
 import type { Session, Wait } from './session.ts'
+import type { NodeLimits } from './stream.ts'
 
 export type ProfileName = '7.0' | '7.2' | '7.4' | '8.0' | '8.2' | '8.4' | '8.6' | '8.8' | '8.10'
 
@@ -51,6 +52,13 @@ interface BlockOptions {
   readonly onTimeout: (reply: Reply) => void
 }
 
+/** How often a command was called, refused before it ran, and failed. */
+interface Counts {
+  calls: number
+  rejected: number
+  failed: number
+}
+
 const place = (database: number, key: string): string => String.fromCharCode(48 + database) + key
 
 export class Broker {
@@ -60,11 +68,15 @@ export class Broker {
   readonly version: string
   readonly minor: number
   readonly config = new Map<string, string>(defaultConfig)
+  /** Of the settings, what every XADD asks for. */
+  nodeLimits: NodeLimits = { entries: 0, bytes: 0 }
+  notifies = false
   readonly members = new Map<number, Member>()
   readonly channels = new Map<string, Set<Session>>()
   readonly patterns = new Map<string, Set<Session>>()
   readonly stats = { commands: 0, connections: 0, expired: 0 }
-  readonly calls = new Map<string, { calls: number; rejected: number; failed: number }>()
+  readonly counts = new Map<string, Counts>()
+  readonly #countsByIndex: (Counts | undefined)[] = []
   readonly errorCounts = new Map<string, number>()
   readonly startedAt: number
   readonly runId: string
@@ -79,6 +91,7 @@ export class Broker {
     const profile = options.profile ?? '8.10'
     this.version = profile === '7.0' ? '7.0.15' : `${profile}.${profile === '7.2' ? 6 : 0}`
     this.minor = minorOf(profile)
+    this.configured()
     this.startedAt = this.now()
     this.runId = Array.from({ length: 5 }, () =>
       options.random.uint32().toString(16).padStart(8, '0'),
@@ -91,8 +104,28 @@ export class Broker {
     }
   }
 
+  /** After every change of the settings. */
+  configured(): void {
+    this.nodeLimits = {
+      entries: Number(this.config.get('stream-node-max-entries')),
+      bytes: Number(this.config.get('stream-node-max-bytes')),
+    }
+    this.notifies = this.config.get('notify-keyspace-events') !== ''
+  }
+
+  #turnAt = -1
+
+  /** Within a turn the time stands still: all commands of a chunk come at one time. */
   now(): number {
-    return this.options.clock.now()
+    return this.#turnAt >= 0 ? this.#turnAt : this.options.clock.now()
+  }
+
+  beginTurn(): void {
+    this.#turnAt = this.options.clock.now()
+  }
+
+  endTurn(): void {
+    this.#turnAt = -1
   }
 
   /** True when the imitated Redis is at least this version. */
@@ -234,7 +267,7 @@ export class Broker {
     } catch (error) {
       session.reply.out.end = start
       if (!(error instanceof RedisError)) throw error
-      this.count(wait.command, 'failed')
+      this.countsOf(wait.command).failed++
       this.refused(error.message)
       session.reply.error(error.message)
     }
@@ -267,8 +300,8 @@ export class Broker {
 
   /** Keyspace notifications: `kind` is the letter of the class in notify-keyspace-events. */
   notify(event: string, kind: string, database: number, key: string): void {
+    if (!this.notifies) return
     const flags = this.config.get('notify-keyspace-events')!
-    if (flags === '') return
     const all = flags.includes('A') && kind !== 'm' && kind !== 'n'
     if (!all && !flags.includes(kind)) return
     if (flags.includes('K')) this.publish(`__keyspace@${database}__:${key}`, event)
@@ -281,31 +314,27 @@ export class Broker {
     this.errorCounts.set(code, (this.errorCounts.get(code) ?? 0) + 1)
   }
 
-  count(command: Command, outcome: 'calls' | 'rejected' | 'failed'): void {
-    let counts = this.calls.get(command.name)
+  countsOf(command: Command): Counts {
+    let counts = this.#countsByIndex[command.index]
     if (counts === undefined) {
       counts = { calls: 0, rejected: 0, failed: 0 }
-      this.calls.set(command.name, counts)
+      while (this.#countsByIndex.length <= command.index) this.#countsByIndex.push(undefined)
+      this.#countsByIndex[command.index] = counts
+      this.counts.set(command.name, counts)
     }
-    counts[outcome]++
+    return counts
+  }
+
+  resetCounts(): void {
+    this.counts.clear()
+    this.#countsByIndex.length = 0
+    this.errorCounts.clear()
   }
 }
 
 function push(session: Session, parts: readonly string[]): void {
   session.reply.push(parts.length)
   for (const part of parts) session.reply.bulk(part)
-}
-
-const minors = new Map<string, number>()
-
-/** Remembered: it is asked for every command. */
-function minorOf(version: string): number {
-  const known = minors.get(version)
-  if (known !== undefined) return known
-  const [major = '0', minor = '0'] = version.split('.')
-  const number = Number(major) * 100 + Number(minor)
-  minors.set(version, number)
-  return number
 }
 
 /** Redis' glob: `*`, `?`, `[a-z]`, `[^a]`, and a backslash before a sign that means itself. */

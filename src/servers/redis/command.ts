@@ -8,6 +8,15 @@ export type Handler = (session: Session, request: Request) => void
 export interface Command {
   /** In small letters; a subcommand with its container: `client|list`. */
   readonly name: string
+  /** Its place among all commands, for counters. */
+  readonly index: number
+  /** `since` as a number, as `minorOf` has it. */
+  readonly minor: number
+  /** Served before somebody has said who they are. */
+  readonly isOpen: boolean
+  /** Never queued by MULTI. */
+  readonly isImmediate: boolean
+  readonly isForSubscribers: boolean
   /** Words, the name included; negative: at least. */
   readonly arity: number
   readonly flags: readonly string[]
@@ -41,4 +50,16 @@ function streamKeys(request: Request): string[] {
 
 export function rightArity({ arity }: Command, count: number): boolean {
   return arity >= 0 ? count === arity : count >= -arity
+}
+
+const minors = new Map<string, number>()
+
+/** A version as a number that rises with it; remembered, because it is asked often. */
+export function minorOf(version: string): number {
+  const known = minors.get(version)
+  if (known !== undefined) return known
+  const [major = '0', minor = '0'] = version.split('.')
+  const number = Number(major) * 100 + Number(minor)
+  minors.set(version, number)
+  return number
 }

@@ -6,7 +6,7 @@
 
 import type { Request } from '../../wire/resp/request.ts'
 import type { Broker } from './broker.ts'
-import type { Command, Handler } from './command.ts'
+import { type Command, type Handler, minorOf } from './command.ts'
 import * as collections from './handlers/collections.ts'
 import * as connections from './handlers/connections.ts'
 import * as keys from './handlers/keys.ts'
@@ -324,10 +324,18 @@ export const commands: ReadonlyMap<string, Command> = build()
 
 function build(): Map<string, Command> {
   const built = new Map<string, Command>()
+  let index = 0
   for (const [group, rows] of Object.entries(groups)) {
     for (const [name, arity, flags, places, since, handler, summary] of rows) {
       const flagList = flags === '' ? [] : flags.split(' ')
-      const command = { name, arity, flags: flagList, keys: places, since, group, summary, handler }
+      const command: Command = {
+        ...{ name, arity, flags: flagList, keys: places, since, group, summary, handler },
+        index: index++,
+        minor: minorOf(since),
+        isOpen: flagList.includes('no-auth'),
+        isImmediate: flagList.includes('immediate'),
+        isForSubscribers: flagList.includes('subscriber'),
+      }
       const [container, subcommand] = name.split('|')
       if (subcommand === undefined) built.set(name, command)
       else {
@@ -341,13 +349,45 @@ function build(): Map<string, Command> {
   return built
 }
 
+/** Commands by a number made of their name's letters, so that no text is made to look one up. */
+const byHash: Command[][] = Array.from({ length: 1024 }, () => [])
+for (const command of commands.values()) {
+  const bytes = Uint8Array.from(command.name, sign => sign.charCodeAt(0))
+  byHash[hashOf(bytes, 0, bytes.length)]!.push(command)
+}
+
+function hashOf(bytes: Uint8Array, start: number, end: number): number {
+  let hash = end - start
+  for (let at = start; at < end; at++) hash = (Math.imul(hash, 31) + (bytes[at]! | 0x20)) | 0
+  return (hash ^ (hash >>> 10)) & 1023
+}
+
 /** The command, or the error that Redis gives. */
 export function findCommand(broker: Broker, request: Request): Command | string {
-  const command = commands.get(request.text(0).toLowerCase())
-  if (command === undefined || !broker.since(command.since)) return unknown(request)
-  if (command.subcommands === undefined || request.count < 2) return command
-  const subcommand = command.subcommands.get(request.text(1).toLowerCase())
-  if (subcommand !== undefined && broker.since(subcommand.since)) return subcommand
+  const start = request.starts[0]!
+  const end = request.ends[0]!
+  for (const command of byHash[hashOf(request.bytes, start, end)]!) {
+    const { name } = command
+    if (name.length !== end - start || !isName(name, request.bytes, start)) continue
+    if (command.minor > broker.minor) break
+    if (command.subcommands === undefined || request.count < 2) return command
+    return findSubcommand(broker, command, request)
+  }
+  return unknown(request)
+}
+
+function isName(name: string, bytes: Uint8Array, start: number): boolean {
+  for (let index = 0; index < name.length; index++) {
+    const byte = bytes[start + index]!
+    const small = byte >= 0x41 && byte <= 0x5a ? byte | 0x20 : byte
+    if (small !== name.charCodeAt(index)) return false
+  }
+  return true
+}
+
+function findSubcommand(broker: Broker, command: Command, request: Request): Command | string {
+  const subcommand = command.subcommands!.get(request.text(1).toLowerCase())
+  if (subcommand !== undefined && subcommand.minor <= broker.minor) return subcommand
   const word = request.text(1).slice(0, 128)
   return `ERR unknown subcommand '${word}'. Try ${command.name.toUpperCase()} HELP.`
 }

@@ -57,6 +57,7 @@ export class Connection implements ServerConnection, Member {
 
   #turn(run: () => void): void {
     this.#inTurn = true
+    this.broker.beginTurn()
     try {
       run()
     } catch (error) {
@@ -64,6 +65,7 @@ export class Connection implements ServerConnection, Member {
     }
     this.#inTurn = false
     this.#settle()
+    this.broker.endTurn()
   }
 
   /** What the turn has changed is journaled, and everybody who waited for it is served. */
@@ -93,7 +95,7 @@ export class Connection implements ServerConnection, Member {
     const command = findCommand(broker, request)
     if (typeof command === 'string') this.#refuse(command)
     else if (!rightArity(command, request.count)) {
-      broker.count(command, 'rejected')
+      broker.countsOf(command).rejected++
       this.#refuse(`ERR wrong number of arguments for '${command.name}' command`)
     } else this.#dispatch(command, request)
     if (session.replies === 'off' || session.replies === 'skip') {
@@ -119,12 +121,12 @@ export class Connection implements ServerConnection, Member {
   #dispatch(command: Command, request: Request): void {
     const { session, broker } = this
     const { reply } = session
-    if (session.user === undefined && !command.flags.includes('no-auth')) {
-      broker.count(command, 'rejected')
+    if (session.user === undefined && !command.isOpen) {
+      broker.countsOf(command).rejected++
       this.#refuse(texts.noAuth)
       return
     }
-    if (session.queue !== undefined && !command.flags.includes('immediate')) {
+    if (session.queue !== undefined && !command.isImmediate) {
       if (command.flags.includes('no-multi')) {
         this.#refuse(`ERR Command not allowed inside a transaction`)
         return
@@ -133,11 +135,7 @@ export class Connection implements ServerConnection, Member {
       reply.simple('QUEUED')
       return
     }
-    if (
-      session.subscriptions + session.shardChannels.size > 0 &&
-      reply.protocol === 2 &&
-      !command.flags.includes('subscriber')
-    ) {
+    if (!command.isForSubscribers && reply.protocol === 2 && session.isSubscriber) {
       this.#refuse(
         `ERR Can't execute '${command.name}': only (P|S)SUBSCRIBE / (P|S)UNSUBSCRIBE / PING / QUIT / RESET are allowed in this context`,
       )
@@ -146,13 +144,13 @@ export class Connection implements ServerConnection, Member {
     session.lastCommand = command.name
     const start = reply.out.end
     session.command = command
-    broker.count(command, 'calls')
+    broker.countsOf(command).calls++
     try {
       command.handler(session, request)
     } catch (error) {
       if (!(error instanceof RedisError)) throw error
       reply.out.end = start
-      broker.count(command, 'failed')
+      broker.countsOf(command).failed++
       this.#error(error.message)
     }
     if (session.wait === undefined) broker.serveWaiting()

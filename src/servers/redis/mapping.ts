@@ -55,6 +55,11 @@ export function u64Number(text: string, at: number): number {
   return u32At(text, at) * 0x1_0000_0000 + u32At(text, at + 4)
 }
 
+/** NaN where it is not exact. */
+export function exactU64(text: string, at: number): number {
+  return u32At(text, at) < 0x20_0000 ? u64Number(text, at) : Number.NaN
+}
+
 function u64Big(text: string, at: number): bigint {
   return (BigInt(u32At(text, at)) << 32n) | BigInt(u32At(text, at + 4))
 }
@@ -117,35 +122,66 @@ export function idOfKey(key: Uint8Array): Id {
 
 let scratch = new Uint8Array(64 * 1024)
 const keyScratch = new Uint8Array(16)
-
 /** The record for the fields from word `first` on. Borrowed until the next call. */
 export function recordOf(request: Request, first: number, id: Id, time: number): RecordInput {
   for (let at = 0; at < 16; at++) keyScratch[at] = id.charCodeAt(at)
+  return fill(request, first, time)
+}
+
+/** The same for an id whose halves are both below 2^53. */
+export function recordAt(
+  request: Request,
+  first: number,
+  id: { readonly ms: number; readonly sequence: number },
+  time: number,
+): RecordInput {
+  writeU64(id.ms, 0)
+  writeU64(id.sequence, 8)
+  return fill(request, first, time)
+}
+
+function writeU64(value: number, at: number): void {
+  const high = Math.floor(value / 0x1_0000_0000)
+  keyScratch[at] = high >>> 24
+  keyScratch[at + 1] = high >>> 16
+  keyScratch[at + 2] = high >>> 8
+  keyScratch[at + 3] = high
+  keyScratch[at + 4] = value >>> 24
+  keyScratch[at + 5] = value >>> 16
+  keyScratch[at + 6] = value >>> 8
+  keyScratch[at + 7] = value
+}
+
+function fill(request: Request, first: number, time: number): RecordInput {
   const count = request.count - first
-  const single = count === 2 && (request.is(first, 'BODY') || request.is(first, 'DATA'))
-  const isBody = single && isLower(request.text(first)) && request.size(first + 1) > 0
+  const isBody = count === 2 && isBodyName(request, first) && request.size(first + 1) > 0
   const envelope = envelopeOf(request, first, isBody ? first + 1 : request.count, count)
   const body = isBody ? request.word(first + 1) : noBytes
   return { format: formats.redisFields, envelope, body, key: keyScratch, time }
 }
 
-function isLower(text: string): boolean {
+function isBodyName(request: Request, index: number): boolean {
+  if (request.size(index) !== 4) return false
+  const text = request.text(index)
   return text === 'body' || text === 'data'
 }
 
 function envelopeOf(request: Request, first: number, end: number, count: number): Uint8Array {
   const { bytes, starts, ends } = request
   const last = ends[end - 1]!
+  if (request.framed && count < 10_000) {
+    // The array's head takes the place of the id before it, `$1\r\n*\r\n` at least, which has been
+    // read and is not needed again: so the fields are copied once, into the journal.
+    const fieldsAt = ends[first - 1]! + 2
+    const at = fieldsAt - (count < 10 ? 4 : count < 100 ? 5 : count < 1000 ? 6 : 7)
+    writeHead(bytes, 0x2a, count, at)
+    return bytes.subarray(at, last + 2)
+  }
   const room = last - starts[first]! + 32 + (end - first) * 16
   if (room > scratch.length) scratch = new Uint8Array(room * 2)
-  let to = head(0x2a, count, 0)
-  if (request.framed) {
-    const from = ends[first - 1]! + 2
-    scratch.set(bytes.subarray(from, last + 2), to)
-    return scratch.subarray(0, to + last + 2 - from)
-  }
+  let to = writeHead(scratch, 0x2a, count, 0)
   for (let index = first; index < end; index++) {
-    to = head(0x24, request.size(index), to)
+    to = writeHead(scratch, 0x24, request.size(index), to)
     scratch.set(request.word(index), to)
     to += request.size(index)
     scratch[to++] = 0x0d
@@ -154,13 +190,16 @@ function envelopeOf(request: Request, first: number, end: number, count: number)
   return scratch.subarray(0, to)
 }
 
-function head(kind: number, value: number, at: number): number {
+function writeHead(bytes: Uint8Array, kind: number, value: number, at: number): number {
   let to = at
-  scratch[to++] = kind
-  const digits = String(value)
-  for (let index = 0; index < digits.length; index++) scratch[to++] = digits.charCodeAt(index)
-  scratch[to++] = 0x0d
-  scratch[to++] = 0x0a
+  bytes[to++] = kind
+  if (value < 10) bytes[to++] = 0x30 + value
+  else {
+    const digits = String(value)
+    for (let index = 0; index < digits.length; index++) bytes[to++] = digits.charCodeAt(index)
+  }
+  bytes[to++] = 0x0d
+  bytes[to++] = 0x0a
   return to
 }
 

@@ -68,6 +68,10 @@ export class Session {
     return this.channels.size + this.patterns.size
   }
 
+  get isSubscriber(): boolean {
+    return this.channels.size > 0 || this.patterns.size > 0 || this.shardChannels.size > 0
+  }
+
   get now(): number {
     return this.broker.now()
   }

@@ -15,7 +15,17 @@ import { decodeUtf8 } from '../../base/bytes.ts'
 import type { EngineDoor } from '../../engine/engine.ts'
 import type { RecordInput, StoredRecord } from '../../engine/model.ts'
 import { errors, fail } from './errors.ts'
-import { binaryBytes, type Id, idOfKey, json, maxId, nextId, zeroId } from './mapping.ts'
+import {
+  binaryBytes,
+  exactU64,
+  type Id,
+  idOf,
+  idOfKey,
+  json,
+  maxId,
+  nextId,
+  zeroId,
+} from './mapping.ts'
 import { type Consumer, type Pending, PendingList } from './pending.ts'
 
 export interface Group {
@@ -39,6 +49,12 @@ interface Node {
   bytes: number
 }
 
+/** How full a node gets; 0: no limit. */
+export interface NodeLimits {
+  readonly entries: number
+  readonly bytes: number
+}
+
 const readBytes = 8 * 1024 * 1024
 
 export class Stream {
@@ -47,7 +63,10 @@ export class Stream {
   readonly log: string
   readonly table: string
   length = 0
-  lastId: Id = zeroId
+  /** The last id's halves; NaN where they are beyond 2^53. */
+  lastMs = 0
+  lastSequence = 0
+  #lastId: Id | undefined = zeroId
   maxDeletedId: Id = zeroId
   /** Entries added minus the log's next position. */
   addedOffset = 0
@@ -66,6 +85,18 @@ export class Stream {
     this.number = number
     this.log = log
     this.table = `redis:${number}`
+  }
+
+  /** Made of its halves when somebody asks for it: adding entries does not. */
+  get lastId(): Id {
+    this.#lastId ??= idOf(this.lastMs, this.lastSequence)
+    return this.#lastId
+  }
+
+  set lastId(id: Id) {
+    this.#lastId = id
+    this.lastMs = exactU64(id, 0)
+    this.lastSequence = exactU64(id, 8)
   }
 
   get entriesAdded(): number {
@@ -132,27 +163,42 @@ export class Stream {
     }
   }
 
-  append(record: RecordInput, id: Id, limits: { entries: number; bytes: number }): void {
-    const outcome = this.engine.append(this.log, [record])
-    if (!outcome.ok) fail(errors[outcome.error])
-    const { position } = outcome.value[0]!
-    if (this.length === 0) this.#firstId = id
-    this.length++
+  append(record: RecordInput, id: Id, limits: NodeLimits): void {
+    this.#append(record, limits)
     this.lastId = id
+  }
+
+  /** The same for an id whose halves are both below 2^53. */
+  appendAt(
+    record: RecordInput,
+    id: { readonly ms: number; readonly sequence: number },
+    limits: NodeLimits,
+  ): void {
+    this.#append(record, limits)
+    this.lastMs = id.ms
+    this.lastSequence = id.sequence
+    this.#lastId = undefined
+  }
+
+  #append(record: RecordInput, limits: NodeLimits): void {
+    const position = this.engine.appendOne(this.log, record)
+    if (typeof position === 'string') fail(errors[position])
+    if (this.length === 0) this.#firstId = undefined
+    this.length++
     this.next = position + 1
     const size = record.envelope.length + record.body.length
     let node = this.nodes[this.nodes.length - 1]
-    const isFull =
+    if (
       node === undefined ||
       (limits.entries > 0 && node.total >= limits.entries) ||
       (limits.bytes > 0 && node.bytes + size >= limits.bytes)
-    if (isFull) {
+    ) {
       node = { first: position, live: 0, total: 0, bytes: 0 }
       this.nodes.push(node)
     }
-    node!.live++
-    node!.total++
-    node!.bytes += size
+    node.live++
+    node.total++
+    node.bytes += size
   }
 
   /** Takes entries out by their ids; answers those that were there. */

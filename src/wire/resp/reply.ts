@@ -71,6 +71,30 @@ export class Reply {
     out.end = at
   }
 
+  /** The bulk string `first-second` of two whole numbers. */
+  pair(first: number, second: number): void {
+    const { out } = this
+    out.reserve(48)
+    if (first !== pairFirst) {
+      pairFirst = first
+      pairDigits = writeDigits(pairBytes, 0, first)
+    }
+    const { bytes } = out
+    const length = pairDigits + 1 + digitsOf(second)
+    let at = out.end
+    bytes[at++] = 0x24
+    if (length > 9) bytes[at++] = 0x30 + ((length / 10) | 0)
+    bytes[at++] = 0x30 + (length % 10)
+    bytes[at++] = 0x0d
+    bytes[at++] = 0x0a
+    for (let index = 0; index < pairDigits; index++) bytes[at++] = pairBytes[index]!
+    bytes[at++] = 0x2d
+    at = writeDigits(bytes, at, second)
+    bytes[at++] = 0x0d
+    bytes[at++] = 0x0a
+    out.end = at
+  }
+
   bytes(value: Uint8Array): void {
     const { out } = this
     this.#head(0x24, value.length)
@@ -167,6 +191,38 @@ export class Reply {
     bytes[out.end++] = 0x0d
     bytes[out.end++] = 0x0a
   }
+}
+
+/** The first half of the last pair, which the next one often shares, and its digits. */
+let pairFirst = -1
+const pairBytes = new Uint8Array(16)
+let pairDigits = 0
+
+function digitsOf(value: number): number {
+  let count = 1
+  for (let power = 10; power <= value; power *= 10) count++
+  return count
+}
+
+/** The decimal digits of a whole number below 2^53; returns where they end. */
+function writeDigits(bytes: Uint8Array, at: number, value: number): number {
+  if (value >= 1e9) {
+    const high = Math.floor(value / 1e8)
+    const end = writeDigits(bytes, at, high)
+    return writeSmall(bytes, end, value - high * 1e8, 8)
+  }
+  return writeSmall(bytes, at, value, digitsOf(value))
+}
+
+/** `count` digits of a number below 2^30, which divides much faster than a larger one. */
+function writeSmall(bytes: Uint8Array, at: number, value: number, count: number): number {
+  let rest = value | 0
+  for (let to = at + count - 1; to >= at; to--) {
+    const tenth = (rest / 10) | 0
+    bytes[to] = 0x30 + (rest - tenth * 10)
+    rest = tenth
+  }
+  return at + count
 }
 
 /** Enough for any head. */

@@ -49,7 +49,13 @@ export class Request {
 
   /** One character a byte. */
   text(index: number): string {
-    return binaryText(this.bytes, this.starts[index]!, this.ends[index]!)
+    return knownText(this.bytes, this.starts[index]!, this.ends[index]!)
+  }
+
+  /** A word of one byte: that byte; otherwise -1. */
+  sign(index: number): number {
+    const start = this.starts[index]!
+    return this.ends[index]! - start === 1 ? this.bytes[start]! : -1
   }
 
   /** Whether the word is this one; `upper` in capital letters, the word in any. */
@@ -116,6 +122,30 @@ export function binaryText(bytes: Uint8Array, start = 0, end = bytes.length): st
     text += String.fromCharCode.apply(null, part as unknown as number[])
   }
   return text
+}
+
+const knownMax = 40
+const known: (string | undefined)[] = Array.from({ length: 2048 }, () => undefined)
+
+/**
+ * `binaryText`, remembering short texts: the same keys, groups and options come again and again, and
+ * a text that is known has its hash already and need not be made.
+ */
+function knownText(bytes: Uint8Array, start: number, end: number): string {
+  const length = end - start
+  if (length === 0 || length > knownMax) return binaryText(bytes, start, end)
+  let hash = length
+  for (let at = start; at < end; at++) hash = (Math.imul(hash, 31) + bytes[at]!) | 0
+  const slot = (hash ^ (hash >>> 11)) & 2047
+  const text = known[slot]
+  if (text !== undefined && text.length === length) {
+    let index = 0
+    while (index < length && text.charCodeAt(index) === bytes[start + index]!) index++
+    if (index === length) return text
+  }
+  const made = binaryText(bytes, start, end)
+  known[slot] = made
+  return made
 }
 
 export type OnRequest = (request: Request) => boolean
@@ -233,6 +263,10 @@ export class RequestReader {
   #one(bytes: Uint8Array, base: number, end: number): number {
     const request = this.#request
     if (this.#words < 0) {
+      if (this.#searched === 0) {
+        const length = wholeArray(request, bytes, base, end, this.trusted)
+        if (length > 0) return length
+      }
       request.count = 0
       if (bytes[base] !== 0x2a) return this.#line(bytes, base, end)
       request.framed = true
@@ -331,6 +365,57 @@ export class RequestReader {
   #fail(text: string, offset: number): never {
     throw new WireError(0, text, this.#passed + offset)
   }
+}
+
+/**
+ * The common case: an array of bulk strings of plain lengths, all of it there. Answers its length,
+ * or 0 where anything is otherwise, for the careful reader to see.
+ */
+function wholeArray(
+  request: Request,
+  bytes: Uint8Array,
+  base: number,
+  end: number,
+  trusted: boolean,
+): number {
+  if (end - base < 4 || bytes[base] !== 0x2a) return 0
+  const { starts, ends } = request
+  let at = base + 1
+  let words = bytes[at++]! - 0x30
+  if (words < 1 || words > 9) return 0
+  while (at < end && bytes[at] !== cr) {
+    const digit = bytes[at++]! - 0x30
+    if (digit < 0 || digit > 9) return 0
+    words = words * 10 + digit
+  }
+  const wordsMax = trusted ? requestLimits.wordsMax : requestLimits.strangerWordsMax
+  if (words > wordsMax) return 0
+  const bytesMax = trusted ? requestLimits.wordBytesMax : requestLimits.strangerWordBytesMax
+  at += 2
+  for (let word = 0; word < words; word++) {
+    if (at + 2 >= end || bytes[at] !== 0x24) return 0
+    let length = bytes[at + 1]! - 0x30
+    if (length < 0 || length > 9) return 0
+    at += 2
+    if (bytes[at] !== cr) {
+      if (length === 0) return 0
+      while (at < end && bytes[at] !== cr) {
+        const digit = bytes[at++]! - 0x30
+        if (digit < 0 || digit > 9) return 0
+        length = length * 10 + digit
+      }
+    }
+    if (length > bytesMax) return 0
+    at += 2
+    if (at + length + 2 > end) return 0
+    starts[word] = at
+    at += length
+    ends[word] = at
+    at += 2
+  }
+  request.count = words
+  request.framed = true
+  return at - base
 }
 
 /** A decimal as the protocol wants it: no spaces, no plus, no leading zeros. */

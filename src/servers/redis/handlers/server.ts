@@ -70,7 +70,7 @@ function sections(session: Session): { [name: string]: string[] } {
     ],
     replication: ['role:master', 'connected_slaves:0', 'master_repl_offset:0'],
     cpu: [],
-    commandstats: [...broker.calls].map(
+    commandstats: [...broker.counts].map(
       ([name, { calls, rejected, failed }]) =>
         `cmdstat_${name}:calls=${calls},usec=0,usec_per_call=0.00,rejected_calls=${rejected},failed_calls=${failed}`,
     ),
@@ -104,12 +104,12 @@ export function configSet(session: Session, request: Request): void {
   for (let at = 2; at < request.count; at += 2) {
     session.broker.config.set(request.text(at).toLowerCase(), request.text(at + 1))
   }
+  session.broker.configured()
   session.reply.ok()
 }
 
 export function configResetStat(session: Session): void {
-  session.broker.calls.clear()
-  session.broker.errorCounts.clear()
+  session.broker.resetCounts()
   session.reply.ok()
 }
 

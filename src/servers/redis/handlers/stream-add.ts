@@ -12,6 +12,7 @@ import {
   maxId,
   parseHalfId,
   parseId,
+  recordAt,
   recordOf,
   u64Number,
   u64Text,
@@ -95,7 +96,30 @@ function trimBy(stream: Stream, options: Options): number {
   return stream.trim(options)
 }
 
+/** The id that is made, where both halves are exact numbers. Reused: `append` keeps nothing of it. */
+const made = { ms: 0, sequence: 0 }
+
+/** `XADD key * field value …`: the common case, without a text for the id. */
+function addPlainly(session: Session, request: Request): boolean {
+  if (request.sign(2) !== 0x2a || request.count % 2 === 0) return false
+  const { broker, database, reply, now } = session
+  const key = request.text(1)
+  const stream = session.get(key, 'stream')
+  if (stream === undefined) return false
+  made.ms = now > stream.lastMs ? now : stream.lastMs
+  made.sequence = now > stream.lastMs ? 0 : stream.lastSequence + 1
+  if (!(made.ms <= exactMax && made.sequence <= exactMax)) return false
+  stream.appendAt(recordAt(request, 3, made, now), made, broker.nodeLimits)
+  broker.notify('xadd', 't', database, key)
+  broker.keys.onChange(database, key)
+  reply.pair(made.ms, made.sequence)
+  return true
+}
+
+const exactMax = Number.MAX_SAFE_INTEGER
+
 export function xadd(session: Session, request: Request): void {
+  if (addPlainly(session, request)) return
   const options = readOptions(session, request, true)
   const fieldsAt = options.at + 1
   const fields = request.count - fieldsAt
@@ -108,7 +132,7 @@ export function xadd(session: Session, request: Request): void {
   }
   if (fields < 2 || fields % 2 === 1) fail("ERR wrong number of arguments for 'xadd' command")
   if (given === zeroId) fail('ERR The ID specified in XADD must be greater than 0-0')
-  const { keys, config } = session.broker
+  const { keys } = session.broker
   const key = request.text(1)
   let stream = session.get(key, 'stream')
   if (stream === undefined && options.noStream) return session.reply.null()
@@ -120,10 +144,7 @@ export function xadd(session: Session, request: Request): void {
     fail('ERR The ID specified in XADD is equal or smaller than the target stream top item')
   }
   stream ??= keys.createStream(session.database, key)
-  stream.append(recordOf(request, fieldsAt, id, session.now), id, {
-    entries: Number(config.get('stream-node-max-entries')),
-    bytes: Number(config.get('stream-node-max-bytes')),
-  })
+  stream.append(recordOf(request, fieldsAt, id, session.now), id, session.broker.nodeLimits)
   session.broker.notify('xadd', 't', session.database, key)
   if (trimBy(stream, options) > 0) {
     session.broker.notify('xtrim', 't', session.database, key)

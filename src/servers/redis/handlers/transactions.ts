@@ -33,13 +33,13 @@ export function exec(session: Session): void {
       for (const { command, request } of queue) {
         const start = reply.out.end
         session.command = command
-        broker.count(command, 'calls')
+        broker.countsOf(command).calls++
         try {
           command.handler(session, request)
         } catch (error) {
           if (!(error instanceof RedisError)) throw error
           reply.out.end = start
-          broker.count(command, 'failed')
+          broker.countsOf(command).failed++
           reply.error(error.message)
         }
       }
