@@ -49,6 +49,7 @@ interface BlockOptions {
   readonly types: readonly Type[]
   readonly timeoutMs: number
   readonly whenGone?: boolean
+  readonly againInMs?: number | undefined
   readonly onTimeout: (reply: Reply) => void
 }
 
@@ -198,11 +199,21 @@ export class Broker {
     const { keys, types, timeoutMs, whenGone = false, onTimeout } = options
     const command = session.command!
     let timer: Timer | undefined
+    let again: Timer | undefined
     const places = keys.map(key => place(database, key))
     const wait: Wait = {
       ...{ session, request: request.copy(), command, database, keys, types, whenGone },
+      lookAgainIn: ms => {
+        again?.cancel()
+        again = this.options.clock.schedule(Math.max(1, ms), () => {
+          for (const key of keys) this.signal(database, key)
+          this.serveWaiting()
+          this.keys.flush()
+        })
+      },
       cancel: () => {
         timer?.cancel()
+        again?.cancel()
         session.wait = undefined
         for (const at of places) {
           const waits = this.#waits.get(at)
@@ -220,6 +231,7 @@ export class Broker {
       waits.add(wait)
     }
     session.wait = wait
+    if (options.againInMs !== undefined) wait.lookAgainIn(options.againInMs)
     if (timeoutMs === 0) return
     timer = this.options.clock.schedule(timeoutMs, () => {
       this.release(wait, reply => onTimeout(reply))

@@ -13,6 +13,7 @@ import * as keys from './handlers/keys.ts'
 import * as pubsub from './handlers/pubsub.ts'
 import * as server from './handlers/server.ts'
 import * as streamAdd from './handlers/stream-add.ts'
+import * as streamDelete from './handlers/stream-delete.ts'
 import * as streamGroup from './handlers/stream-group.ts'
 import * as streamInfo from './handlers/stream-info.ts'
 import * as streamRead from './handlers/stream-read.ts'
@@ -46,16 +47,52 @@ const groups: { readonly [group: string]: readonly Row[] } = {
       one,
       '5.0',
       streamAdd.xadd,
-      'NOMKSTREAM, MAXLEN, MINID, =, ~, LIMIT, KEEPREF; *, ms-*',
+      'NOMKSTREAM, MAXLEN, MINID, =, ~, LIMIT, KEEPREF, DELREF, ACKED, IDMP, IDMPAUTO; *, ms-*',
     ],
-    ['xtrim', -4, 'write', one, '5.0', streamAdd.xtrim, 'MAXLEN, MINID, =, ~, LIMIT'],
+    [
+      'xtrim',
+      -4,
+      'write',
+      one,
+      '5.0',
+      streamAdd.xtrim,
+      'MAXLEN, MINID, =, ~, LIMIT, KEEPREF, DELREF, ACKED',
+    ],
     ['xdel', -3, 'write fast', one, '5.0', streamAdd.xdel, ''],
+    ['xdelex', -5, 'write fast', one, '8.2', streamDelete.xdelex, 'KEEPREF, DELREF, ACKED'],
+    ['xackdel', -6, 'write fast', one, '8.2', streamDelete.xackdel, 'KEEPREF, DELREF, ACKED'],
+    [
+      'xnack',
+      -7,
+      'write fast',
+      one,
+      '8.8',
+      streamDelete.xnack,
+      'SILENT, FAIL, FATAL, RETRYCOUNT, FORCE',
+    ],
+    ['xcfgset', -2, 'write fast', one, '8.6', streamAdd.xcfgset, 'IDMP-DURATION, IDMP-MAXSIZE'],
     ['xlen', 2, 'readonly fast', one, '5.0', streamAdd.xlen, ''],
     ['xsetid', -3, 'write fast', one, '5.0', streamAdd.xsetid, 'ENTRIESADDED, MAXDELETEDID'],
     ['xrange', -4, 'readonly', one, '5.0', streamRead.xrange, 'COUNT, exclusive bounds'],
     ['xrevrange', -4, 'readonly', one, '5.0', streamRead.xrevrange, 'COUNT, exclusive bounds'],
-    ['xread', -4, 'readonly blocking', none, '5.0', streamRead.xread, 'COUNT, BLOCK, $, +'],
-    ['xreadgroup', -7, 'write blocking', none, '5.0', streamRead.xreadgroup, 'COUNT, BLOCK, NOACK'],
+    [
+      'xread',
+      -4,
+      'readonly blocking',
+      none,
+      '5.0',
+      streamRead.xread,
+      'COUNT, BLOCK, MAXCOUNT, MAXSIZE, $, +',
+    ],
+    [
+      'xreadgroup',
+      -7,
+      'write blocking',
+      none,
+      '5.0',
+      streamRead.xreadgroup,
+      'COUNT, BLOCK, NOACK, CLAIM, MAXCOUNT, MAXSIZE',
+    ],
     ['xack', -4, 'write fast', one, '5.0', streamGroup.xack, ''],
     ['xpending', -3, 'readonly', one, '5.0', streamGroup.xpending, 'IDLE, range, consumer'],
     [

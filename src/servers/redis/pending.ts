@@ -7,9 +7,60 @@ import type { Id } from './mapping.ts'
 
 export interface Pending {
   readonly id: Id
-  consumer: Consumer
+  /** Undefined: released with XNACK, nobody's. */
+  consumer: Consumer | undefined
+  /** 0: released, the first to be claimed. */
   deliveredAt: number
   count: number
+  /** Neighbours in the order of deliveries; see `TimeOrder`. */
+  before?: Pending | undefined
+  after?: Pending | undefined
+}
+
+/**
+ * The pending entries of a group by the time of their delivery, oldest first: what CLAIM looks at.
+ * Deliveries come as time goes by, so adding is nearly always at the end.
+ */
+export class TimeOrder {
+  first: Pending | undefined
+  #last: Pending | undefined
+
+  /** How many have been released, and are nobody's. */
+  get released(): number {
+    let count = 0
+    for (let at = this.first; at !== undefined && at.consumer === undefined; at = at.after) count++
+    return count
+  }
+
+  add(pending: Pending): void {
+    let before = this.#last
+    if (pending.deliveredAt === 0) before = this.#lastReleased()
+    else
+      while (before !== undefined && before.deliveredAt > pending.deliveredAt)
+        before = before.before
+    const after = before === undefined ? this.first : before.after
+    pending.before = before
+    pending.after = after
+    if (before === undefined) this.first = pending
+    else before.after = pending
+    if (after === undefined) this.#last = pending
+    else after.before = pending
+  }
+
+  delete(pending: Pending): void {
+    const { before, after } = pending
+    if (before === undefined) this.first = after
+    else before.after = after
+    if (after === undefined) this.#last = before
+    else after.before = before
+    pending.before = pending.after = undefined
+  }
+
+  #lastReleased(): Pending | undefined {
+    let last: Pending | undefined
+    for (let at = this.first; at?.deliveredAt === 0; at = at.after) last = at
+    return last
+  }
 }
 
 export interface Consumer {

@@ -16,6 +16,8 @@ export interface Wait {
   readonly types: readonly Type[]
   /** Also when the key is gone or has become something else. */
   readonly whenGone: boolean
+  /** Also when so much time has passed, though no key has changed. */
+  lookAgainIn(ms: number): void
   cancel(): void
 }
 
@@ -91,11 +93,14 @@ export class Session {
       readonly types: readonly Type[]
       readonly timeoutMs: number
       readonly whenGone?: boolean
+      readonly againInMs?: number | undefined
       readonly onTimeout: (reply: Reply) => void
     },
   ): void {
-    if (this.retrying) this.stillWaiting = true
-    else if (this.running) options.onTimeout(this.reply)
+    if (this.retrying) {
+      this.stillWaiting = true
+      if (options.againInMs !== undefined) this.wait?.lookAgainIn(options.againInMs)
+    } else if (this.running) options.onTimeout(this.reply)
     else this.broker.block(this, request, options)
   }
 }

@@ -5,7 +5,8 @@
  *     m            last id, largest deleted id, offset of the count of added entries, next position
  *     g name       a group: number, last id, entries read
  *     c group name a consumer: number, seen, active
- *     p group id   a pending entry: consumer, time, count
+ *     p group id   a pending entry: consumer (0: nobody's), time, count
+ *     i producer message   the id of a message that a producer may send again (IDMP)
  *
  * Adding an entry writes nothing here: the last id is the last record's key, and the entries added
  * are counted by the positions.
@@ -15,6 +16,7 @@ import { decodeUtf8 } from '../../base/bytes.ts'
 import type { EngineDoor } from '../../engine/engine.ts'
 import type { RecordInput, StoredRecord } from '../../engine/model.ts'
 import { errors, fail } from './errors.ts'
+import { fieldOf, Idempotence } from './idempotence.ts'
 import {
   binaryBytes,
   exactU64,
@@ -26,7 +28,7 @@ import {
   nextId,
   zeroId,
 } from './mapping.ts'
-import { type Consumer, type Pending, PendingList } from './pending.ts'
+import { type Consumer, type Pending, PendingList, TimeOrder } from './pending.ts'
 
 export interface Group {
   readonly name: string
@@ -35,6 +37,7 @@ export interface Group {
   /** -1: not known. */
   entriesRead: number
   readonly pending: PendingList
+  readonly byTime: TimeOrder
   readonly consumers: Map<string, Consumer>
   consumersMade: number
   /** Where the first record after `lastId` is, at the earliest; -1: look for it. */
@@ -48,6 +51,9 @@ interface Node {
   total: number
   bytes: number
 }
+
+/** What becomes of a group's pending entries when their entry is deleted (8.2). */
+export type RefPolicy = 'KEEPREF' | 'DELREF' | 'ACKED'
 
 /** How full a node gets; 0: no limit. */
 export interface NodeLimits {
@@ -73,6 +79,7 @@ export class Stream {
   next = 0
   readonly groups = new Map<string, Group>()
   groupsMade = 0
+  readonly idempotence = new Idempotence()
   nodes: Node[] = []
   #firstId: Id | undefined
   /** Changes of the table that are to be written, and whether somebody waits for them. */
@@ -252,8 +259,10 @@ export class Stream {
     readonly minId?: Id | undefined
     readonly approximate: boolean
     readonly limit: number
+    readonly policy: RefPolicy
   }): number {
     const { maxLength, minId, approximate, limit } = how
+    if (how.policy !== 'KEEPREF') return this.#trimByReferences({ ...how, policy: how.policy })
     const before = this.length
     const minPosition = minId === undefined ? 0 : this.positionOf(minId)
     let nodes = 0
@@ -283,6 +292,42 @@ export class Stream {
     return before - this.length
   }
 
+  /** Entry by entry, because groups have a say: node after node while whole ones may go. */
+  #trimByReferences(how: {
+    readonly maxLength?: number | undefined
+    readonly minId?: Id | undefined
+    readonly limit: number
+    readonly policy: RefPolicy
+  }): number {
+    const { maxLength, minId, limit, policy } = how
+    const minPosition = minId === undefined ? 0 : this.positionOf(minId)
+    const gone: number[] = []
+    const isOver = (position: number): boolean =>
+      maxLength !== undefined ? this.length - gone.length > maxLength : position < minPosition
+    for (let index = 0; index < this.nodes.length; index++) {
+      const node = this.nodes[index]!
+      const end = this.nodes[index + 1]?.first ?? this.next
+      if (!isOver(node.first) || (limit > 0 && gone.length + node.live > limit)) break
+      const goesWhole =
+        maxLength !== undefined
+          ? this.length - gone.length - node.live >= maxLength
+          : minPosition >= end
+      const records = this.read({ position: node.first }, node.live)
+      for (const { position, key } of records) {
+        if (position >= end || !isOver(position)) break
+        const id = idOfKey(key)
+        if (policy === 'ACKED' && this.isReferenced(id)) continue
+        if (policy === 'DELREF') this.forgetEverywhere(id)
+        gone.push(position)
+      }
+      if (!goesWhole) break
+    }
+    if (gone.length === 0) return 0
+    this.#cut(gone)
+    if (this.length === 0) this.saveMeta()
+    return gone.length
+  }
+
   #trimBefore(position: number, nodes: number): void {
     const outcome = this.engine.trim(this.log, { before: position })
     if (!outcome.ok) fail(errors[outcome.error])
@@ -305,7 +350,19 @@ export class Stream {
 
   saveMeta(): void {
     const meta = [this.lastId, this.maxDeletedId, this.addedOffset, this.next, this.groupsMade]
-    this.#note('m', json(meta))
+    this.#note('m', json([...meta, ...this.idempotence.counters()]))
+  }
+
+  /** A producer's message has been added; whoever sends it again is answered its id. */
+  remember(producer: string, message: string, id: Id): void {
+    for (const field of this.idempotence.add(producer, message, id)) this.#note(field, undefined)
+    this.#note(fieldOf(producer, message), binaryBytes(id))
+    this.saveMeta()
+  }
+
+  /** Forgets messages of producers whose time is over, or all. */
+  forgetMessages(before: number): void {
+    for (const field of this.idempotence.expire(before)) this.#note(field, undefined)
   }
 
   saveGroup(group: Group, lazy: boolean): void {
@@ -321,7 +378,7 @@ export class Stream {
   savePending(group: Group, pending: Pending, lazy: boolean): void {
     const value = new Uint8Array(20)
     const view = new DataView(value.buffer)
-    view.setUint32(0, pending.consumer.number)
+    view.setUint32(0, pending.consumer?.number ?? 0)
     view.setFloat64(4, pending.deliveredAt)
     view.setFloat64(12, pending.count)
     this.#note(`p${groupText(group)}${pending.id}`, value, lazy)
@@ -329,7 +386,8 @@ export class Stream {
 
   forgetPending(group: Group, pending: Pending): void {
     group.pending.delete(pending.id)
-    pending.consumer.pending.delete(pending.id)
+    group.byTime.delete(pending)
+    pending.consumer?.pending.delete(pending.id)
     this.#note(`p${groupText(group)}${pending.id}`, undefined)
   }
 
@@ -344,6 +402,68 @@ export class Stream {
     this.engine.put(this.table, [...this.changes], { lazy: !this.urgent })
     this.changes.clear()
     this.urgent = false
+  }
+
+  /** A new pending entry of a group, or an old one that is delivered anew, to whomever. */
+  deliver(
+    group: Group,
+    id: Id,
+    to: { readonly consumer: Consumer; readonly at: number; readonly count: number },
+  ): Pending {
+    const { consumer, at, count } = to
+    let pending = group.pending.get(id)
+    if (pending === undefined) {
+      pending = { id, consumer, deliveredAt: at, count }
+      group.pending.add(pending)
+      group.byTime.add(pending)
+      consumer.pending.add(pending)
+      this.savePending(group, pending, true)
+    } else {
+      pending.count = count
+      this.hand(group, pending, consumer, at)
+    }
+    return pending
+  }
+
+  /** Another consumer has it from now on, or nobody. */
+  hand(group: Group, pending: Pending, consumer: Consumer | undefined, deliveredAt: number): void {
+    if (pending.consumer !== consumer) {
+      pending.consumer?.pending.delete(pending.id)
+      pending.consumer = consumer
+      consumer?.pending.add(pending)
+    }
+    group.byTime.delete(pending)
+    pending.deliveredAt = deliveredAt
+    group.byTime.add(pending)
+    this.savePending(group, pending, true)
+  }
+
+  /** Nobody's from now on, and the first to be claimed. */
+  release(group: Group, id: Id, count: number): void {
+    const known = group.pending.get(id)
+    const pending: Pending = known ?? { id, consumer: undefined, deliveredAt: 0, count }
+    pending.count = count
+    if (known === undefined) {
+      group.pending.add(pending)
+      group.byTime.add(pending)
+    }
+    this.hand(group, pending, undefined, 0)
+  }
+
+  /** Some group has not read the entry yet, or has it pending. */
+  isReferenced(id: Id): boolean {
+    for (const { lastId, pending } of this.groups.values()) {
+      if (lastId < id || pending.get(id) !== undefined) return true
+    }
+    return false
+  }
+
+  /** No group has the entry pending any more. */
+  forgetEverywhere(id: Id): void {
+    for (const group of this.groups.values()) {
+      const pending = group.pending.get(id)
+      if (pending !== undefined) this.forgetPending(group, pending)
+    }
   }
 
   createGroup(name: string, lastId: Id, entriesRead: number): Group {
@@ -393,9 +513,12 @@ export class Stream {
     let next = 0
     const meta = table.get('m')
     if (meta !== undefined) {
-      const [lastId, maxDeletedId, addedOffset, at, made] = JSON.parse(decodeUtf8(meta))
+      const [lastId, maxDeletedId, addedOffset, at, made, ...counters] = JSON.parse(
+        decodeUtf8(meta),
+      )
       Object.assign(this, { lastId, maxDeletedId, addedOffset, groupsMade: made })
       next = at
+      this.idempotence.load(counters, table)
     }
     if (this.length > 0) {
       this.forEachBackwards(zeroId, maxId, record => {
@@ -433,24 +556,31 @@ export class Stream {
       group?.consumers.set(name, consumer)
       consumers.set(`${field.slice(1, 5)}${number}`, consumer)
     }
+    const loaded: [Group, Pending][] = []
     for (const [field, value] of table) {
       if (field[0] !== 'p') continue
       const view = new DataView(value.buffer, value.byteOffset, value.byteLength)
       const group = byNumber.get(field.slice(1, 5))
-      const consumer = consumers.get(`${field.slice(1, 5)}${view.getUint32(0)}`)
-      if (group === undefined || consumer === undefined) continue
+      const number = view.getUint32(0)
+      const consumer = consumers.get(`${field.slice(1, 5)}${number}`)
+      if (group === undefined || (consumer === undefined && number > 0)) continue
       const times = { deliveredAt: view.getFloat64(4), count: view.getFloat64(12) }
       const pending: Pending = { id: field.slice(5), consumer, ...times }
       group.pending.add(pending)
-      consumer.pending.add(pending)
+      consumer?.pending.add(pending)
+      loaded.push([group, pending])
     }
+    loaded.sort(([, left], [, right]) => left.deliveredAt - right.deliveredAt)
+    for (const [group, pending] of loaded) group.byTime.add(pending)
   }
 }
 
 function makeGroup(name: string, number: number, lastId: Id, entriesRead: number): Group {
   const pending = new PendingList()
   const consumers = new Map<string, Consumer>()
-  return { name, number, lastId, entriesRead, pending, consumers, consumersMade: 0, position: -1 }
+  const byTime = new TimeOrder()
+  const counters = { entriesRead, consumersMade: 0, position: -1 }
+  return { name, number, lastId, pending, byTime, consumers, ...counters }
 }
 
 function groupText({ number }: Group): string {

@@ -30,8 +30,10 @@ export class Reply {
     this.#line(0x2d, text.replace(/[\r\n]/g, ' '))
   }
 
+  /** What is beyond 63 bits becomes the largest integer that there is. */
   integer(value: number): void {
-    this.#head(0x3a, value)
+    if (value < 2 ** 63) this.#head(0x3a, value)
+    else this.#line(0x3a, '9223372036854775807')
   }
 
   big(value: bigint): void {

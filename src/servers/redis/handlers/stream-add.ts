@@ -1,13 +1,15 @@
 /**
- * XADD, XTRIM, XDEL, XLEN, XSETID: what changes the entries of a stream.
+ * XADD, XTRIM, XDEL, XLEN, XSETID, XCFGSET: what changes the entries of a stream.
  * Engine: append, trim; XDEL also its table, since the last id outlives its entry.
  */
 
 import type { Request } from '../../../wire/resp/request.ts'
 import { fail, texts } from '../errors.ts'
+import { idempotenceLimits, messageIdOf } from '../idempotence.ts'
 import {
   type Id,
   idOf,
+  idOfKey,
   idText,
   maxId,
   parseHalfId,
@@ -19,7 +21,7 @@ import {
   zeroId,
 } from '../mapping.ts'
 import type { Session } from '../session.ts'
-import type { Stream } from '../stream.ts'
+import type { RefPolicy, Stream } from '../stream.ts'
 import { has, integer, id as readId } from './words.ts'
 
 interface Options {
@@ -29,6 +31,10 @@ interface Options {
   minId: Id | undefined
   approximate: boolean
   limit: number
+  policy: RefPolicy
+  /** A producer's name, and its name for the message: undefined: made of the fields. */
+  producer: string | undefined
+  message: string | undefined
 }
 
 function readOptions(session: Session, request: Request, isAdd: boolean): Options {
@@ -39,7 +45,11 @@ function readOptions(session: Session, request: Request, isAdd: boolean): Option
     minId: undefined,
     approximate: false,
     limit: 0,
+    policy: 'KEEPREF',
+    producer: undefined,
+    message: undefined,
   }
+  let policyGiven = false
   let limitGiven = false
   let strategy = false
   for (; options.at < request.count; options.at++) {
@@ -55,7 +65,10 @@ function readOptions(session: Session, request: Request, isAdd: boolean): Option
       if (options.limit < 0) fail('ERR The LIMIT argument must be >= 0.')
       limitGiven = true
     } else if (isAdd && request.is(at, 'NOMKSTREAM')) options.noStream = true
-    else if (session.broker.since('8.2') && request.is(at, 'KEEPREF')) continue
+    else if (!policyGiven && policyAt(session, request, at) !== undefined) {
+      options.policy = policyAt(session, request, at)!
+      policyGiven = true
+    } else if (isAdd && readProducer(session, request, options)) continue
     else if (isAdd) break
     else fail(texts.syntax)
   }
@@ -89,6 +102,33 @@ function readStrategy(request: Request, options: Options, isLength: boolean): vo
     options.maxLength = integer(text)
     if (options.maxLength < 0) fail('ERR The MAXLEN argument must be >= 0.')
   }
+}
+
+/** KEEPREF, DELREF or ACKED, where the imitated Redis knows them. */
+export function policyAt(session: Session, request: Request, at: number): RefPolicy | undefined {
+  if (!session.broker.since('8.2')) return undefined
+  if (request.is(at, 'KEEPREF')) return 'KEEPREF'
+  if (request.is(at, 'DELREF')) return 'DELREF'
+  return request.is(at, 'ACKED') ? 'ACKED' : undefined
+}
+
+/** IDMP producer message, or IDMPAUTO producer; false: it is neither. */
+function readProducer(session: Session, request: Request, options: Options): boolean {
+  const { at } = options
+  const isAuto = has(request, at, 'IDMPAUTO', 1)
+  if (!session.broker.since('8.6') || !(isAuto || has(request, at, 'IDMP', 2))) return false
+  const name = isAuto ? 'IDMPAUTO' : 'IDMP'
+  if (options.producer !== undefined) {
+    fail('ERR syntax error, IDMP/IDMPAUTO specified multiple times')
+  }
+  options.producer = request.text(at + 1)
+  if (options.producer === '') fail(`ERR syntax error, ${name} requires a non-empty producer ID`)
+  options.at++
+  if (isAuto) return true
+  options.message = request.text(at + 2)
+  if (options.message === '') fail('ERR syntax error, IDMP requires a non-empty idempotent ID')
+  options.at++
+  return true
 }
 
 function trimBy(stream: Stream, options: Options): number {
@@ -129,6 +169,9 @@ export function xadd(session: Session, request: Request): void {
   if (idWord !== '*') {
     half = parseHalfId(idWord)
     given = half === undefined ? (parseId(idWord) ?? fail(texts.badId)) : undefined
+    if (options.producer !== undefined) {
+      fail('ERR syntax error, IDMP/IDMPAUTO can be used only with auto-generated IDs')
+    }
   }
   if (fields < 2 || fields % 2 === 1) fail("ERR wrong number of arguments for 'xadd' command")
   if (given === zeroId) fail('ERR The ID specified in XADD must be greater than 0-0')
@@ -136,6 +179,17 @@ export function xadd(session: Session, request: Request): void {
   const key = request.text(1)
   let stream = session.get(key, 'stream')
   if (stream === undefined && options.noStream) return session.reply.null()
+  const message = messageOf(request, options, fieldsAt)
+  if (stream !== undefined && message !== undefined) {
+    const { idempotence } = stream
+    stream.forgetMessages(session.now - idempotence.durationS * 1000)
+    const known = idempotence.find(options.producer!, message)
+    if (known !== undefined) {
+      idempotence.duplicates++
+      stream.saveMeta()
+      return session.reply.bulk(idText(known))
+    }
+  }
   if (stream !== undefined && stream.lastId === maxId) {
     fail('ERR The stream has exhausted the last possible ID, unable to add more items')
   }
@@ -145,12 +199,21 @@ export function xadd(session: Session, request: Request): void {
   }
   stream ??= keys.createStream(session.database, key)
   stream.append(recordOf(request, fieldsAt, id, session.now), id, session.broker.nodeLimits)
+  if (message !== undefined) stream.remember(options.producer!, message, id)
   session.broker.notify('xadd', 't', session.database, key)
   if (trimBy(stream, options) > 0) {
     session.broker.notify('xtrim', 't', session.database, key)
   }
   keys.onChange(session.database, key)
   session.reply.bulk(idText(id))
+}
+
+/** What the producer calls the message; undefined: nobody may send it again. */
+function messageOf(request: Request, options: Options, fieldsAt: number): string | undefined {
+  if (options.producer === undefined || options.message !== undefined) return options.message
+  const words: string[] = []
+  for (let at = fieldsAt; at < request.count; at++) words.push(request.text(at))
+  return messageIdOf(words)
 }
 
 /** The next id after `last`; with `half`, one of those milliseconds. */
@@ -227,7 +290,7 @@ export function xsetid(session: Session, request: Request): void {
   if (stream.length > 0) {
     let top = zeroId
     stream.forEachBackwards(zeroId, maxId, record => {
-      top = parseTop(record.key)
+      top = idOfKey(record.key)
       return false
     })
     if (id < top) {
@@ -247,8 +310,36 @@ export function xsetid(session: Session, request: Request): void {
   session.reply.ok()
 }
 
-function parseTop(key: Uint8Array): Id {
-  let text = ''
-  for (const byte of key) text += String.fromCharCode(byte)
-  return text
+/** XCFGSET key [IDMP-DURATION seconds] [IDMP-MAXSIZE count]: a change forgets all messages. */
+export function xcfgset(session: Session, request: Request): void {
+  const stream = session.get(request.text(1), 'stream') ?? fail(texts.noKey)
+  const { durationSMax, sizeMax } = idempotenceLimits
+  let [duration, size] = [-1, -1]
+  for (let at = 2; at < request.count; at += 2) {
+    if (has(request, at, 'IDMP-DURATION', 1)) {
+      if (duration !== -1) fail('ERR IDMP-DURATION specified multiple times')
+      duration = integer(request.text(at + 1))
+      if (duration < 1 || duration > durationSMax) {
+        fail(`ERR IDMP-DURATION must be between 1 and ${durationSMax} seconds`)
+      }
+    } else if (has(request, at, 'IDMP-MAXSIZE', 1)) {
+      if (size !== -1) fail('ERR IDMP-MAXSIZE specified multiple times')
+      size = integer(request.text(at + 1))
+      if (size < 1 || size > sizeMax) {
+        fail(`ERR IDMP-MAXSIZE must be between 1 and ${sizeMax} entries`)
+      }
+    } else fail(texts.syntax)
+  }
+  if (duration === -1 && size === -1) fail('ERR At least one parameter must be specified')
+  const { idempotence } = stream
+  const isOther =
+    (duration !== -1 && duration !== idempotence.durationS) ||
+    (size !== -1 && size !== idempotence.sizeMax)
+  if (isOther) {
+    if (duration !== -1) idempotence.durationS = duration
+    if (size !== -1) idempotence.sizeMax = size
+    stream.forgetMessages(Infinity)
+    stream.saveMeta()
+  }
+  session.reply.ok()
 }

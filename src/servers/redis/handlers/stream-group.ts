@@ -113,7 +113,7 @@ export function xack(session: Session, request: Request): void {
   session.reply.integer(count)
 }
 
-function groupOrFail(session: Session, request: Request): [Stream, Group] {
+export function groupOrFail(session: Session, request: Request): [Stream, Group] {
   const stream = session.get(request.text(1), 'stream')
   const group = stream?.groups.get(request.text(2))
   if (stream !== undefined && group !== undefined) return [stream, group]
@@ -151,7 +151,7 @@ export function xpending(session: Session, request: Request): void {
     count--
     reply.array(4)
     reply.bulk(idText(pending.id))
-    reply.bulk(pending.consumer.name)
+    reply.bulk(pending.consumer?.name ?? '')
     reply.integer(Math.max(0, now - pending.deliveredAt))
     reply.integer(pending.count)
   }
@@ -236,36 +236,19 @@ export function xclaim(session: Session, request: Request): void {
       if (pending !== undefined) stream.forgetPending(group, pending)
       continue
     }
-    if (pending !== undefined && idleMin > 0 && now - pending.deliveredAt < idleMin) continue
+    if (pending?.consumer !== undefined && now - pending.deliveredAt < idleMin) continue
     if (pending === undefined && !claim.force) continue
     consumer ??= consumerOf(session, stream, group, request.text(3), request.text(1))
-    if (pending === undefined) {
-      pending = { id, consumer, deliveredAt: now, count: 1 }
-      group.pending.add(pending)
-    }
+    pending ??= stream.deliver(group, id, { consumer, at: now, count: 1 })
     if (claim.retryCount >= 0) pending.count = claim.retryCount
     else if (!claim.justId) pending.count++
-    hand(stream, group, pending, consumer, claim.deliveredAt)
+    stream.hand(group, pending, consumer, claim.deliveredAt)
     if (isNew) consumer.activeAt = now
     if (claim.justId) reply.bulk(idText(id))
     else writeEntry(reply, record)
     found++
   }
   reply.patch(hole, 'array', found)
-}
-
-function hand(
-  stream: Stream,
-  group: Group,
-  pending: Pending,
-  consumer: Consumer,
-  deliveredAt: number,
-): void {
-  pending.consumer.pending.delete(pending.id)
-  pending.consumer = consumer
-  pending.deliveredAt = deliveredAt
-  consumer.pending.add(pending)
-  stream.savePending(group, pending, true)
 }
 
 export function xautoclaim(session: Session, request: Request): void {
@@ -303,7 +286,7 @@ export function xautoclaim(session: Session, request: Request): void {
     consumer ??= consumerOf(session, stream, group, request.text(3), request.text(1))
     if (!justId) pending.count++
     if (isNew) consumer.activeAt = now
-    hand(stream, group, pending, consumer, now)
+    stream.hand(group, pending, consumer, now)
     claimed.push(pending)
     count--
   }

@@ -37,7 +37,8 @@ export function xinfoStream(session: Session, request: Request): void {
   let count = request.count === 6 ? integer(request.text(5)) : 10
   if (count < 0) count = 10
   const { reply } = session
-  reply.map(isFull ? 9 : 10)
+  const isIdempotent = session.broker.since('8.6')
+  reply.map((isFull ? 9 : 10) + (isIdempotent ? 6 : 0))
   pair(reply, 'length', stream.length)
   pair(reply, 'radix-tree-keys', stream.nodes.length)
   pair(reply, 'radix-tree-nodes', stream.nodes.length + 1)
@@ -45,6 +46,16 @@ export function xinfoStream(session: Session, request: Request): void {
   pair(reply, 'max-deleted-entry-id', idText(stream.maxDeletedId))
   pair(reply, 'entries-added', stream.entriesAdded)
   pair(reply, 'recorded-first-entry-id', idText(stream.firstId))
+  if (isIdempotent) {
+    const { idempotence } = stream
+    stream.forgetMessages(session.now - idempotence.durationS * 1000)
+    pair(reply, 'idmp-duration', idempotence.durationS)
+    pair(reply, 'idmp-maxsize', idempotence.sizeMax)
+    pair(reply, 'pids-tracked', idempotence.producers.size)
+    pair(reply, 'iids-tracked', idempotence.messages)
+    pair(reply, 'iids-added', idempotence.added)
+    pair(reply, 'iids-duplicates', idempotence.duplicates)
+  }
   if (isFull) return full(session, stream, count)
   pair(reply, 'groups', stream.groups.size)
   const write = (record: StoredRecord): boolean => {
@@ -77,19 +88,21 @@ function full(session: Session, stream: Stream, count: number): void {
 function fullGroup(session: Session, stream: Stream, group: Group, count: number): void {
   const { reply } = session
   const isNew = session.broker.since('7.2')
-  reply.map(7)
+  const hasReleased = session.broker.since('8.8')
+  reply.map(hasReleased ? 8 : 7)
   pair(reply, 'name', group.name)
   pair(reply, 'last-delivered-id', idText(group.lastId))
   pair(reply, 'entries-read', group.entriesRead === -1 ? undefined : group.entriesRead)
   pair(reply, 'lag', lagOf(stream, group))
   pair(reply, 'pel-count', group.pending.size)
+  if (hasReleased) pair(reply, 'nacked-count', group.byTime.released)
   reply.bulk('pending')
   const shown = [...group.pending.from(zeroId)].slice(0, count === 0 ? undefined : count)
   reply.array(shown.length)
   for (const pending of shown) {
     reply.array(4)
     reply.bulk(idText(pending.id))
-    reply.bulk(pending.consumer.name)
+    reply.bulk(pending.consumer?.name ?? '')
     reply.integer(pending.deliveredAt)
     reply.integer(pending.count)
   }

@@ -3,10 +3,21 @@
  * Engine: read; what a group has been given is noted lazily in the stream's table, except NOACK.
  */
 
+import type { StoredRecord } from '../../../engine/model.ts'
+import type { Reply } from '../../../wire/resp/reply.ts'
 import { type Request, requestOf } from '../../../wire/resp/request.ts'
 import { fail, texts } from '../errors.ts'
-import { type Id, idOfKey, idText, maxId, nextId, writeEntry, zeroId } from '../mapping.ts'
-import type { Consumer } from '../pending.ts'
+import {
+  type Id,
+  idOfKey,
+  idText,
+  maxId,
+  nextId,
+  writeEntry,
+  writeFields,
+  zeroId,
+} from '../mapping.ts'
+import type { Consumer, Pending } from '../pending.ts'
 import type { Session } from '../session.ts'
 import type { Group, Stream } from '../stream.ts'
 import { entriesReadAt } from './stream-counters.ts'
@@ -51,6 +62,22 @@ interface Reading {
   readonly noAck: boolean
   readonly group: string | undefined
   readonly consumer: string
+  /** Pending entries that are idle for so long come first; -1: they do not come. */
+  readonly claimMs: number
+  readonly budget: Budget
+}
+
+/** What may be answered in all, whatever the number of streams (8.10). */
+interface Budget {
+  entries: number
+  bytes: number
+}
+
+/** Counts an entry that has been written; false: no further one. */
+function spend(budget: Budget, record: StoredRecord): boolean {
+  budget.entries--
+  budget.bytes -= record.envelope.length + record.body.length
+  return budget.entries > 0 && budget.bytes > 0
 }
 
 function readArguments(session: Session, request: Request, isGroup: boolean): Reading {
@@ -59,6 +86,10 @@ function readArguments(session: Session, request: Request, isGroup: boolean): Re
   const name = isGroup ? 'XREADGROUP' : 'XREAD'
   let [keysAt, count, blockMs, noAck, consumer] = [0, 0, -1, false, '']
   let group: string | undefined
+  let claimMs = -1
+  const budget: Budget = { entries: Infinity, bytes: Infinity }
+  const claims = session.broker.since('8.4')
+  const hasBudget = session.broker.since('8.10')
   for (let at = 1; at < request.count && keysAt === 0; at++) {
     if (has(request, at, 'BLOCK', 1)) blockMs = milliseconds(request.text(++at))
     else if (has(request, at, 'COUNT', 1)) count = Math.max(0, integer(request.text(++at)))
@@ -79,6 +110,16 @@ function readArguments(session: Session, request: Request, isGroup: boolean): Re
       group = request.text(at + 1)
       consumer = request.text(at + 2)
       at += 2
+    } else if (claims && has(request, at, 'CLAIM', 1)) {
+      if (!isGroup) {
+        fail('ERR The CLAIM option is only supported by XREADGROUP. You called XREAD instead.')
+      }
+      claimMs = integer(request.text(++at))
+      if (claimMs < 0) fail('ERR min-idle-time must be a positive integer')
+    } else if (hasBudget && has(request, at, 'MAXCOUNT', 1)) {
+      budget.entries = positive(request.text(++at), 'MAXCOUNT')
+    } else if (hasBudget && has(request, at, 'MAXSIZE', 1)) {
+      budget.bytes = positive(request.text(++at), 'MAXSIZE')
     } else if (request.is(at, 'NOACK')) {
       if (!isGroup) {
         fail('ERR The NOACK option is only supported by XREADGROUP. You called XREAD instead.')
@@ -89,7 +130,13 @@ function readArguments(session: Session, request: Request, isGroup: boolean): Re
   if (keysAt === 0) fail(texts.syntax)
   if (isGroup && group === undefined) fail('ERR Missing GROUP option for XREADGROUP')
   const streams = (request.count - keysAt) / 2
-  return { keysAt, streams, count, blockMs, noAck, group, consumer }
+  return { keysAt, streams, count, blockMs, noAck, group, consumer, claimMs, budget }
+}
+
+function positive(text: string, name: string): number {
+  const value = integer(text)
+  if (value < 1) fail(`ERR ${name} must be a positive integer`)
+  return value
 }
 
 export function xread(session: Session, request: Request): void {
@@ -118,11 +165,12 @@ export function xread(session: Session, request: Request): void {
     const stream = session.get(key, 'stream')
     if (stream === undefined || stream.length === 0) continue
     if (!lasts[index] && !hasAfter(stream, after[index]!)) continue
+    if (reading.budget.entries <= 0 || reading.budget.bytes <= 0) continue
     served++
     if (reply.protocol === 2) reply.array(2)
     reply.bulk(key)
-    if (lasts[index]) writeLast(session, stream)
-    else writeAfter(session, stream, after[index]!, count)
+    if (lasts[index]) writeLast(session, stream, reading.budget)
+    else writeAfter(session, stream, after[index]!, { count, budget: reading.budget })
   }
   if (served > 0) return reply.patch(hole, reply.protocol === 2 ? 'array' : 'map', served)
   reply.out.end = hole
@@ -146,21 +194,28 @@ function hasAfter(stream: Stream, id: Id): boolean {
   return next !== undefined && stream.positionOf(next) < stream.next
 }
 
-function writeLast(session: Session, stream: Stream): void {
+function writeLast(session: Session, stream: Stream, budget: Budget): void {
   session.reply.array(1)
   stream.forEachBackwards(zeroId, maxId, record => {
     writeEntry(session.reply, record)
+    spend(budget, record)
     return false
   })
 }
 
-function writeAfter(session: Session, stream: Stream, id: Id, count: number): void {
+function writeAfter(
+  session: Session,
+  stream: Stream,
+  id: Id,
+  { count, budget }: { readonly count: number; readonly budget: Budget },
+): void {
   const { reply } = session
   const hole = reply.hole()
   let found = 0
   stream.forEach(nextId(id)!, maxId, record => {
     writeEntry(reply, record)
-    return ++found !== count
+    found++
+    return spend(budget, record) && found !== count
   })
   reply.patch(hole, 'array', found)
 }
@@ -188,22 +243,28 @@ export function xreadgroup(session: Session, request: Request): void {
   const hole = reply.hole()
   let served = 0
   const count = reading.count === 0 && session.retrying ? 1000 : reading.count
+  const { budget, claimMs } = reading
+  let claimableIn = Infinity
   for (let index = 0; index < streams; index++) {
     const key = request.text(keysAt + index)
     const stream = session.get(key, 'stream')!
     const group = groups[index]!
     const from = history[index]
-    const isNew = session.broker.since('7.2')
-    if (from === undefined && !hasNew(stream, group)) {
-      if (isNew) consumerOf(session, stream, group, reading.consumer, key)
+    const claimed =
+      from === undefined && claimMs >= 0 ? untilClaim(session, stream, group, claimMs) : Infinity
+    claimableIn = Math.min(claimableIn, claimed)
+    const isServed = from !== undefined || claimed <= 0 || hasNew(stream, group)
+    if (!isServed || budget.entries <= 0 || budget.bytes <= 0) {
+      if (session.broker.since('7.2')) consumerOf(session, stream, group, reading.consumer, key)
       continue
     }
     served++
     if (reply.protocol === 2) reply.array(2)
     reply.bulk(key)
     const consumer = consumerOf(session, stream, group, reading.consumer, key)
-    if (from !== undefined) writeHistory(session, stream, group, consumer, { after: from, count })
-    else deliver(session, stream, group, consumer, { count, noAck: reading.noAck })
+    if (from !== undefined) {
+      writeHistory(session, stream, group, consumer, { after: from, count, budget })
+    } else deliver(session, stream, group, consumer, { ...reading, count })
   }
   if (served > 0) return reply.patch(hole, reply.protocol === 2 ? 'array' : 'map', served)
   reply.out.end = hole
@@ -213,8 +274,17 @@ export function xreadgroup(session: Session, request: Request): void {
     types: ['stream'],
     timeoutMs: reading.blockMs,
     whenGone: true,
+    againInMs: claimMs < 0 ? undefined : Math.min(claimableIn, Math.max(1, claimMs)),
     onTimeout: to => to.nullArray(),
   })
+}
+
+/** Milliseconds until the oldest pending entry that is still there may be claimed. */
+function untilClaim(session: Session, stream: Stream, group: Group, claimMs: number): number {
+  for (let at = group.byTime.first; at !== undefined; at = at.after) {
+    if (stream.entry(at.id) !== undefined) return at.deliveredAt + claimMs - session.now
+  }
+  return Infinity
 }
 
 function noGroup(session: Session, key: string, group: string): string {
@@ -253,8 +323,9 @@ function writeHistory(
   stream: Stream,
   group: Group,
   consumer: Consumer,
-  { after, count }: { readonly after: Id; readonly count: number },
+  how: { readonly after: Id; readonly count: number; readonly budget: Budget },
 ): void {
+  const { after, count, budget } = how
   const { reply, now } = session
   const hole = reply.hole()
   const from = nextId(after)
@@ -265,65 +336,97 @@ function writeHistory(
       const record = stream.entry(id)
       if (record !== undefined) {
         writeEntry(reply, record)
-        pending.deliveredAt = now
         pending.count++
-        stream.savePending(group, pending, true)
+        stream.hand(group, pending, consumer, now)
       } else {
         reply.array(2)
         reply.bulk(idText(id))
         reply.nullArray()
       }
-      if (++found === count) break
+      const goesOn = record === undefined ? --budget.entries > 0 : spend(budget, record)
+      if (++found === count || !goesOn) break
     }
   }
   reply.patch(hole, 'array', found)
 }
 
+interface Delivering {
+  readonly count: number
+  readonly noAck: boolean
+  readonly claimMs: number
+  readonly budget: Budget
+}
+
+/** What is idle long enough first, where it was asked for, and then what is new. */
 function deliver(
   session: Session,
   stream: Stream,
   group: Group,
   consumer: Consumer,
-  how: { readonly count: number; readonly noAck: boolean },
+  how: Delivering,
 ): void {
   const { reply, now } = session
   const hole = reply.hole()
-  let found = 0
+  const { budget } = how
+  const claims = how.claimMs >= 0
+  let found = claims ? claimIdle(session, stream, group, consumer, how) : 0
   if (group.position < 0) group.position = stream.positionOf(nextId(group.lastId)!)
-  consumer.activeAt = now
-  let left = how.count === 0 ? Infinity : how.count
-  while (left > 0) {
+  let left = how.count === 0 ? Infinity : how.count - found
+  const before = found
+  while (left > 0 && budget.entries > 0 && budget.bytes > 0) {
     const records = stream.read({ position: group.position }, Math.min(left, 1024))
     if (records.length === 0) break
     for (const record of records) {
       const id = idOfKey(record.key)
-      writeEntry(reply, record)
+      if (claims) writeClaimed(reply, record, 0, 0)
+      else writeEntry(reply, record)
       group.position = record.position + 1
       group.entriesRead = entriesReadAt(stream, group, id)
       group.lastId = id
-      if (!how.noAck) take(stream, group, consumer, id, now)
+      if (!how.noAck) stream.deliver(group, id, { consumer, at: now, count: 1 })
       found++
       left--
+      if (!spend(budget, record)) break
     }
   }
-  stream.saveGroup(group, !how.noAck)
+  consumer.activeAt = now
+  if (found > before) stream.saveGroup(group, !how.noAck)
   stream.saveConsumer(group, consumer, true)
   reply.patch(hole, 'array', found)
 }
 
-/** Pending from now on; after SETID it may have been somebody else's. */
-function take(stream: Stream, group: Group, consumer: Consumer, id: Id, now: number): void {
-  let pending = group.pending.get(id)
-  if (pending === undefined) {
-    pending = { id, consumer, deliveredAt: now, count: 1 }
-    group.pending.add(pending)
-    consumer.pending.add(pending)
-  } else {
-    pending.consumer.pending.delete(id)
-    pending.consumer = consumer
-    pending.deliveredAt = now
-    pending.count = 1
-    consumer.pending.add(pending)
+/** Hands over pending entries that have been idle for so long, the oldest first. */
+function claimIdle(
+  session: Session,
+  stream: Stream,
+  group: Group,
+  consumer: Consumer,
+  { count, claimMs, budget }: Delivering,
+): number {
+  const { reply, now } = session
+  const idle: Pending[] = []
+  for (let at = group.byTime.first; at !== undefined; at = at.after) {
+    if (now - at.deliveredAt < claimMs) break
+    idle.push(at)
   }
-  stream.savePending(group, pending, true)
+  let found = 0
+  for (const pending of idle) {
+    const record = stream.entry(pending.id)
+    if (record === undefined) continue
+    writeClaimed(reply, record, now - pending.deliveredAt, pending.count)
+    pending.count++
+    stream.hand(group, pending, consumer, now)
+    found++
+    if (!spend(budget, record) || found === count) break
+  }
+  return found
+}
+
+/** An entry as CLAIM answers it: with how long it was idle, and its deliveries before this one. */
+function writeClaimed(reply: Reply, record: StoredRecord, idleMs: number, count: number): void {
+  reply.array(4)
+  reply.bulk(idText(idOfKey(record.key)))
+  writeFields(reply, record)
+  reply.integer(idleMs)
+  reply.integer(count)
 }
