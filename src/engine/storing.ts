@@ -326,7 +326,7 @@ export class Storing {
     to = copyInto(bytes, dedupe, to)
     to = copyInto(bytes, extra, to)
     to = copyInto(bytes, envelope, to)
-    copyInto(bytes, body, to)
+    to = copyInto(bytes, body, to)
 
     // What is to wait lives from when its wait is over.
     const from = Math.max(time, record.dueAt ?? 0)

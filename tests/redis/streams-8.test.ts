@@ -1,4 +1,4 @@
-/** What came to streams with Redis 8: references, claiming while reading, giving back, idempotence. */
+/** What came to streams with Redis 8: references, claims while reading, giving back, IDMP. */
 
 import { deepEqual, equal, match, ok, rejects } from 'node:assert/strict'
 import { after, before, beforeEach, describe, test } from 'node:test'

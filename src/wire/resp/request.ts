@@ -128,8 +128,8 @@ const knownMax = 40
 const known: (string | undefined)[] = Array.from({ length: 2048 }, () => undefined)
 
 /**
- * `binaryText`, remembering short texts: the same keys, groups and options come again and again, and
- * a text that is known has its hash already and need not be made.
+ * `binaryText`, remembering short texts: the same keys, groups and options come again and again,
+ * and a text that is known has its hash already and need not be made.
  */
 function knownText(bytes: Uint8Array, start: number, end: number): string {
   const length = end - start

@@ -136,7 +136,7 @@ function trimBy(stream: Stream, options: Options): number {
   return stream.trim(options)
 }
 
-/** The id that is made, where both halves are exact numbers. Reused: `append` keeps nothing of it. */
+/** The id that is made, where both halves are exact numbers. Reused: the stream copies it. */
 const made = { ms: 0, sequence: 0 }
 
 /** `XADD key * field value …`: the common case, without a text for the id. */
