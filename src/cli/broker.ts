@@ -246,7 +246,8 @@ async function bindRedis(
   parts.later.push(async () => {
     const { redisServer } = await import('../servers/redis/server.ts')
     const authenticate = plan.users === undefined ? undefined : authenticator(plan)
-    server.arrived(redisServer({ engine, clock: systemClock, random, authenticate }))
+    const profile = plan.redisProfile
+    server.arrived(redisServer({ engine, clock: systemClock, random, authenticate, profile, port }))
   })
 }
 

@@ -144,6 +144,13 @@ export const options = {
     help: 'Redis Streams',
     commands: brokers,
   },
+  redisProfile: {
+    ...text,
+    placeholder: 'VERSION',
+    fallback: '8.10' as string,
+    help: 'the Redis whose behaviour clients see: 7.0, 7.2, 7.4, 8.0 to 8.10',
+    commands: ['serve', 'config'],
+  },
   management: {
     kind: 'port',
     placeholder: 'PORT|off',

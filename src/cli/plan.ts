@@ -4,6 +4,11 @@ import { readFileSync } from 'node:fs'
 import type { Durability } from '../engine/engine.ts'
 import { type ProfileName, profiles } from '../servers/amqp/profiles.ts'
 import { isProfileName, profileNames } from '../servers/kafka/profiles.ts'
+import {
+  isProfileName as isRedisProfile,
+  profiles as redisProfiles,
+  type ProfileName as RedisProfile,
+} from '../servers/redis/profiles.ts'
 import type { KafkaServerOptions } from '../servers/kafka/server.ts'
 import type { SqsKey } from '../servers/sqs/server.ts'
 import { CommandFailure, exitCodes, usageFailure } from './failure.ts'
@@ -23,6 +28,7 @@ export interface Plan {
     'advertised' | 'partitions' | 'initialRebalanceDelayMs' | 'anyReplication' | 'profile'
   >
   readonly redisPort: number | undefined
+  readonly redisProfile: RedisProfile
   readonly sqsPort: number | undefined
   readonly managementPort: number | undefined
   readonly definitions: string | undefined
@@ -73,6 +79,7 @@ export function makePlan(settings: Settings): Plan {
     kafkaPort,
     kafka: kafkaOptions(settings),
     redisPort,
+    redisProfile: redisProfileOf(settings),
     sqsPort,
     managementPort,
     definitions: settings.loadDefinitions,
@@ -83,6 +90,11 @@ export function makePlan(settings: Settings): Plan {
     insecure: settings.insecure,
     tls: readTls(settings),
   }
+}
+
+function redisProfileOf({ redisProfile }: Settings): RedisProfile {
+  if (isRedisProfile(redisProfile)) return redisProfile
+  throw usageFailure(`--redis-profile is one of ${Object.keys(redisProfiles).join(', ')}.`)
 }
 
 function kafkaOptions(settings: Settings): Plan['kafka'] {

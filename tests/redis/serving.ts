@@ -35,6 +35,17 @@ export class Serving {
     return this
   }
 
+  /** Bytes of all files. */
+  get storedBytes(): number {
+    let bytes = 0
+    for (const name of this.#storage.list()) {
+      const file = this.#storage.open(name)
+      bytes += file.size()
+      file.close()
+    }
+    return bytes
+  }
+
   async stop(): Promise<void> {
     this.#connections.destroy()
     await new Promise<void>(resolve => this.#engine.close(resolve))

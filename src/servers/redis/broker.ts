@@ -11,10 +11,9 @@ import { type Command, minorOf } from './command.ts'
 import { defaultConfig } from './config.ts'
 import { RedisError } from './errors.ts'
 import { Keyspace, type Type } from './keyspace.ts'
+import { latestProfile, type ProfileName, profiles } from './profiles.ts'
 import type { Session, Wait } from './session.ts'
 import type { NodeLimits } from './stream.ts'
-
-export type ProfileName = '7.0' | '7.2' | '7.4' | '8.0' | '8.2' | '8.4' | '8.6' | '8.8' | '8.10'
 
 export interface RedisServerOptions {
   readonly engine: EngineDoor
@@ -89,8 +88,8 @@ export class Broker {
   constructor(options: RedisServerOptions) {
     this.options = options
     this.engine = options.engine
-    const profile = options.profile ?? '8.10'
-    this.version = profile === '7.0' ? '7.0.15' : `${profile}.${profile === '7.2' ? 6 : 0}`
+    const profile = options.profile ?? latestProfile
+    this.version = profiles[profile]
     this.minor = minorOf(profile)
     this.configured()
     this.startedAt = this.now()

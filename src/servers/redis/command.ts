@@ -32,10 +32,29 @@ export interface Command {
 export function keysOf(command: Command, request: Request): string[] {
   const [first, last, step] = command.keys
   if (command.name === 'xread' || command.name === 'xreadgroup') return streamKeys(request)
+  const counted = countsAt[command.name]
+  if (counted !== undefined) return countedKeys(request, counted)
   if (first === 0) return []
   const end = last < 0 ? request.count + last : last
   const keys: string[] = []
   for (let at = first; at <= end && at < request.count; at += step) keys.push(request.text(at))
+  return keys
+}
+
+/** Where the number of keys is, for commands that say how many there are. */
+const countsAt: { readonly [name: string]: number | undefined } = {
+  lmpop: 1,
+  zmpop: 1,
+  blmpop: 2,
+  bzmpop: 2,
+}
+
+function countedKeys(request: Request, at: number): string[] {
+  const count = Number(request.text(at))
+  const keys: string[] = []
+  for (let word = at + 1; word <= at + count && word < request.count; word++) {
+    keys.push(request.text(word))
+  }
   return keys
 }
 

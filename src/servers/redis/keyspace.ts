@@ -1,7 +1,10 @@
 /**
- * Sixteen databases of keys in memory, and the table `redis` in which they are remembered:
+ * Sixteen databases of keys in memory, and the tables in which they are remembered:
  *
- *     <database><key>    [type, expiry, value]        a stream's value is its number and its log
+ *     redis            <database><key>    [type, expiry, value]     a stream's value is its number
+ *                                                                   and its log
+ *     redis-elements   <number><element>  the element's bytes       of a collection that is large:
+ *                                                                   its value is {number}
  *
  * Changes are collected and written once, at the end of the turn: `flush`. Streams have tables of
  * their own. Nothing here knows connections.
@@ -12,13 +15,14 @@ import type { EngineDoor } from '../../engine/engine.ts'
 import { errors, fail, texts } from './errors.ts'
 import { json, logNameOf } from './mapping.ts'
 import { Stream } from './stream.ts'
+import { type Elements, Hash, List, Members, SortedSet } from './values.ts'
 
 export interface Values {
   readonly string: string
-  readonly hash: Map<string, string>
-  readonly list: string[]
-  readonly set: Set<string>
-  readonly zset: Map<string, number>
+  readonly hash: Hash
+  readonly list: List
+  readonly set: Members
+  readonly zset: SortedSet
   readonly stream: Stream
 }
 export type Type = keyof Values
@@ -28,10 +32,15 @@ export interface Entry<T extends Type = Type> {
   value: Values[T]
   /** Wall-clock milliseconds; undefined: never. */
   expiresAt: number | undefined
+  /** Of a collection whose elements are stored one by one. */
+  number?: number | undefined
 }
 
 export const databaseCount = 16
 const directory = 'redis'
+const elementsTable = 'redis-elements'
+/** With more elements than this a collection is stored element by element. */
+const wholeMax = 64
 const label = { redis: true } as const
 
 export interface Change {
@@ -46,6 +55,9 @@ export class Keyspace {
   readonly #dirty = new Map<string, Change>()
   readonly #dirtyStreams = new Set<Stream>()
   #streams = 0
+  #collections = 0
+  /** Elements of collections that are no more: to be deleted. */
+  readonly #goneElements: string[] = []
   /** Called for every change of a key: watchers, waiters. */
   onChange: (database: number, key: string) => void = () => {}
   onExpired: (database: number, key: string) => void = () => {}
@@ -54,7 +66,9 @@ export class Keyspace {
     this.engine = engine
     this.#now = now
     for (let at = 0; at < databaseCount; at++) this.databases.push(new Map())
-    if (engine.table(directory) === undefined) engine.createTable(directory)
+    for (const table of [directory, elementsTable]) {
+      if (engine.table(table) === undefined) engine.createTable(table)
+    }
     this.#load()
   }
 
@@ -82,8 +96,11 @@ export class Keyspace {
     expiresAt?: number,
   ): void {
     const entry = this.databases[database]!.get(key)
-    if (entry?.type === 'stream' && entry.value !== value) this.#dropStream(entry.value as Stream)
-    this.databases[database]!.set(key, { type, value, expiresAt })
+    if (entry !== undefined && entry.value === value) entry.expiresAt = expiresAt
+    else {
+      if (entry !== undefined) this.#drop(entry)
+      this.databases[database]!.set(key, { type, value, expiresAt })
+    }
     this.changed(database, key)
   }
 
@@ -96,7 +113,7 @@ export class Keyspace {
   delete(database: number, key: string): boolean {
     const entry = this.databases[database]!.get(key)
     if (entry === undefined) return false
-    if (entry.type === 'stream') this.#dropStream(entry.value as Stream)
+    this.#drop(entry)
     this.databases[database]!.delete(key)
     this.changed(database, key)
     return true
@@ -143,6 +160,16 @@ export class Keyspace {
     stream.onChange = () => this.#dirtyStreams.add(stream)
   }
 
+  /** What the entry has on the disk besides itself goes with it. */
+  #drop({ type, value, number }: Entry): void {
+    if (type === 'stream') this.#dropStream(value as Stream)
+    if (number === undefined) return
+    const elements = value as unknown as Elements
+    for (const name of new Set([...elements.names(), ...elements.takeChanges()])) {
+      this.#goneElements.push(numberText(number) + name)
+    }
+  }
+
   #dropStream(stream: Stream): void {
     stream.changes.clear()
     this.#dirtyStreams.delete(stream)
@@ -158,12 +185,37 @@ export class Keyspace {
     }
     if (this.#dirty.size === 0) return
     const changes: [string, Uint8Array | undefined][] = []
+    const elements: [string, Uint8Array | undefined][] = []
+    for (const name of this.#goneElements) elements.push([name, undefined])
+    this.#goneElements.length = 0
     for (const [field, { database, key }] of this.#dirty) {
       const entry = this.databases[database]!.get(key)
+      if (entry !== undefined) this.#gatherElements(entry, elements)
       changes.push([field, entry === undefined ? undefined : encode(entry)])
     }
     this.#dirty.clear()
-    this.engine.put(directory, changes)
+    if (elements.length === 0) {
+      this.engine.put(directory, changes)
+      return
+    }
+    this.engine.batch(() => {
+      this.engine.put(elementsTable, elements)
+      this.engine.put(directory, changes)
+    })
+  }
+
+  /** The changed elements of a large collection; all of them when it has just become one. */
+  #gatherElements(entry: Entry, into: [string, Uint8Array | undefined][]): void {
+    if (!isCollection(entry.type)) return
+    const value = entry.value as unknown as Elements
+    const changed = value.takeChanges()
+    if (entry.number === undefined && value.size <= wholeMax) return
+    const isNew = entry.number === undefined
+    entry.number ??= ++this.#collections
+    const prefix = numberText(entry.number)
+    for (const name of isNew ? value.names() : changed) {
+      into.push([prefix + name, value.bytesOf(name)])
+    }
   }
 
   #expiredAt = 0
@@ -183,9 +235,17 @@ export class Keyspace {
   #load(): void {
     const known = new Set<string>()
     const gone: [string, undefined][] = []
+    const elements = this.#loadElements()
     for (const [field, bytes] of this.engine.table(directory)!) {
       const [type, expiresAt, value] = JSON.parse(decodeUtf8(bytes))
-      const entry = { type, expiresAt: expiresAt ?? undefined, value: decode(type, value) }
+      const number: number | undefined = value?.number
+      const entry = {
+        type,
+        expiresAt: expiresAt ?? undefined,
+        value: decode(type, value, elements.get(number ?? -1)),
+        number,
+      }
+      elements.delete(number ?? -1)
       if (type === 'stream') {
         const [number, log] = value as [number, string]
         const stream = new Stream(this.engine, number, log)
@@ -202,7 +262,23 @@ export class Keyspace {
       this.databases[field.charCodeAt(0) - 48]!.set(field.slice(1), entry as Entry)
     }
     if (gone.length > 0) this.engine.put(directory, gone)
+    const lost = [...elements].flatMap(([number, list]) =>
+      list.map(([name]): [string, undefined] => [numberText(number) + name, undefined]),
+    )
+    if (lost.length > 0) this.engine.put(elementsTable, lost)
     this.#dropOrphans(known)
+  }
+
+  #loadElements(): Map<number, [string, Uint8Array][]> {
+    const elements = new Map<number, [string, Uint8Array][]>()
+    for (const [field, bytes] of this.engine.table(elementsTable)!) {
+      const number = numberAt(field)
+      this.#collections = Math.max(this.#collections, number)
+      const list = elements.get(number)
+      if (list === undefined) elements.set(number, [[field.slice(numberChars), bytes]])
+      else list.push([field.slice(numberChars), bytes])
+    }
+    return elements
   }
 
   /** What a crash has left of a stream that nobody heard of, or of one that was deleted. */
@@ -219,24 +295,68 @@ export class Keyspace {
   }
 }
 
-function encode({ type, value, expiresAt }: Entry): Uint8Array {
+function encode({ type, value, expiresAt, number }: Entry): Uint8Array {
   const plain =
     value instanceof Stream
       ? [value.number, value.log]
       : typeof value === 'string'
         ? value
-        : [...(value as Iterable<unknown>)]
+        : number === undefined
+          ? value.plain()
+          : { number }
   return json([type, expiresAt ?? null, plain])
 }
 
-function decode(type: Type, value: unknown): unknown {
+function isCollection(type: Type): boolean {
+  return type !== 'string' && type !== 'stream'
+}
+
+/** Makes an empty value. */
+export const makeValue = {
+  hash: () => new Hash(),
+  list: () => new List(),
+  set: () => new Members(),
+  zset: () => new SortedSet(),
+} as const
+
+function decode(
+  type: Type,
+  value: unknown,
+  elements: readonly [string, Uint8Array][] | undefined,
+): unknown {
+  if (type === 'string' || type === 'stream') return value
+  if (!Array.isArray(value)) {
+    const made: Elements = makeValue[type]()
+    made.load(elements ?? [])
+    return made
+  }
   switch (type) {
     case 'hash':
+      return new Hash(value as [string, string][])
     case 'zset':
-      return new Map(value as [string, string][])
+      return new SortedSet(
+        (value as [string, number | string][]).map(([name, score]) => [name, Number(score)]),
+      )
     case 'set':
-      return new Set(value as string[])
-    default:
-      return value
+      return new Members((value as string[]).map(name => [name, true]))
+    case 'list':
+      return new List(value as string[])
   }
+}
+
+/** Seven bits a character, as tables like it. */
+const numberChars = 5
+
+function numberText(number: number): string {
+  let text = ''
+  for (let shift = numberChars - 1; shift >= 0; shift--) {
+    text += String.fromCharCode(Math.floor(number / 128 ** shift) % 128)
+  }
+  return text
+}
+
+function numberAt(field: string): number {
+  let number = 0
+  for (let index = 0; index < numberChars; index++) number = number * 128 + field.charCodeAt(index)
+  return number
 }

@@ -4,7 +4,8 @@ import type { ConnectionContext, ProtocolServer } from '../connection.ts'
 import { Broker, type RedisServerOptions } from './broker.ts'
 import { Connection } from './connection.ts'
 
-export type { ProfileName, RedisServerOptions } from './broker.ts'
+export type { RedisServerOptions } from './broker.ts'
+export type { ProfileName } from './profiles.ts'
 
 /**
  * Makes the server: what earlier processes left in the engine is found again.
