@@ -4,12 +4,12 @@ import { readFileSync } from 'node:fs'
 import type { Durability } from '../engine/engine.ts'
 import { type ProfileName, profiles } from '../servers/amqp/profiles.ts'
 import { isProfileName, profileNames } from '../servers/kafka/profiles.ts'
+import type { KafkaServerOptions } from '../servers/kafka/server.ts'
 import {
   isProfileName as isRedisProfile,
-  profiles as redisProfiles,
   type ProfileName as RedisProfile,
+  profiles as redisProfiles,
 } from '../servers/redis/profiles.ts'
-import type { KafkaServerOptions } from '../servers/kafka/server.ts'
 import type { SqsKey } from '../servers/sqs/server.ts'
 import { CommandFailure, exitCodes, usageFailure } from './failure.ts'
 import type { PortSetting, Settings } from './options.ts'
