@@ -311,6 +311,7 @@ export function logInfo(log: Log): LogInfo {
     leased: queue?.leases.size ?? 0,
     delayed: queue?.delayed.size ?? 0,
     subscribers: traffic.subscribers.length,
+    paused: traffic.paused,
     totals: { appended, delivered, settled, returned, expired, deadLettered, dropped },
   }
 }

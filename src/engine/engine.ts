@@ -33,6 +33,7 @@ import {
   type RouteConfig,
   type RouteInfo,
   type Settlement,
+  type Standing,
   type StoredRecord,
   type Subscriber,
   type Subscription,
@@ -64,9 +65,13 @@ export interface EngineOptions {
   readonly cacheBytes: number
 }
 
-/** Where to begin reading. By `key` only in logs whose keys rise with the positions. */
+/**
+ * Where to begin reading. By `key` only in logs whose keys rise with the positions. `before` reads
+ * backwards: the newest record before that position first.
+ */
 export type ReadFrom =
   | { readonly position: number }
+  | { readonly before: number }
   | { readonly time: number }
   | { readonly key: Uint8Array }
 
@@ -122,6 +127,8 @@ export interface EngineDoor {
     target: LeaseTarget,
     options?: { holder?: string; from?: number; countMax?: number; positions?: readonly number[] },
   ): PendingInfo[]
+  /** What has become of the records at these positions; those that are gone are left out. */
+  standings(log: string, positions: readonly number[]): Standing[]
   logs(): string[]
   routes(): string[]
   groups(log: string): string[]
@@ -166,6 +173,11 @@ export interface EngineDoor {
     options: { holder: string; countMax: number; leaseMs?: number; settled?: boolean },
   ): Outcome<Delivery[]>
   subscribe(queue: string, subscriber: Subscriber): Outcome<Subscription>
+  /**
+   * Stops handing out a queue's records, and goes on with it. What is leased stays so, and records
+   * still come in. Volatile: after a restart nothing is paused.
+   */
+  pause(queue: string, paused: boolean): Outcome<undefined>
   /** All positions or none: `not-leased` when one is not held by `holder`. */
   settle(
     target: LeaseTarget,
@@ -398,6 +410,11 @@ class Engine implements EngineDoor {
     return found.ok ? this.#leasing.pending(found.value.log, found.value.group, options) : []
   }
 
+  standings(name: string, positions: readonly number[]): Standing[] {
+    const log = this.#state.logs.get(name)
+    return log === undefined ? [] : this.#reading.standings(log, positions)
+  }
+
   logs(): string[] {
     return [...this.#state.logs.keys()]
   }
@@ -482,6 +499,10 @@ class Engine implements EngineDoor {
 
   subscribe(queue: string, subscriber: Subscriber): Outcome<Subscription> {
     return this.#onLog(queue, log => this.#leasing.subscribe(log, subscriber))
+  }
+
+  pause(queue: string, paused: boolean): Outcome<undefined> {
+    return this.#onLog(queue, log => this.#leasing.pause(log, paused))
   }
 
   settle(

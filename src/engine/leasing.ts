@@ -69,6 +69,13 @@ export class Leasing {
     return done(this.#subscription(log, subscribed))
   }
 
+  pause(log: Log, paused: boolean): Outcome<undefined> {
+    if (log.queue === undefined) return refused('wrong-kind', `${log.name} is not a queue`)
+    log.traffic.paused = paused
+    this.#core.touch(log)
+    return done(undefined)
+  }
+
   #subscription(log: Log, subscribed: Subscribed): Subscription {
     const core = this.#core
     return {
@@ -109,12 +116,13 @@ export class Leasing {
       const { position } = watcher
       if (position === 'ready') {
         // Whoever was woken before may have taken everything.
-        if (queue === undefined || queue.next() < 0) continue
+        if (queue === undefined || queue.next() < 0 || traffic.paused) continue
       } else if (log.next <= position && log.first <= position) continue
       traffic.watchers.delete(watcher)
       watcher.wake()
     }
     if (queue === undefined || queue.ready === 0 || traffic.subscribers.length === 0) return
+    if (traffic.paused) return
     const handed = this.#handBatch(log, queue)
     for (const one of handed) this.#deliver(log, one)
     // The others get their turn first; then this one goes on.
@@ -254,7 +262,7 @@ export class Leasing {
     log.traffic.usedAt = this.#core.ports.clock.monotonic()
     journal.beginBatch()
     try {
-      while (deliveries.length < options.countMax) {
+      while (deliveries.length < options.countMax && !log.traffic.paused) {
         const position = this.#nextAlive(log, queue, now, lane, barrier)
         if (position < 0) break
         const record = state.record(log, position)

@@ -41,6 +41,8 @@ export interface RecordInput {
   readonly span?: number | undefined
   /** Not waited for: no reply is held for it, and a crash may lose it. */
   readonly transient?: boolean | undefined
+  /** For `append`: what it went through before, when a person moves it from one log to another. */
+  readonly deaths?: readonly Death[] | undefined
 }
 
 /** Envelope formats. 0 is the engine's own: the envelope is empty. */
@@ -262,6 +264,8 @@ export interface LogInfo {
   readonly leased: number
   readonly delayed: number
   readonly subscribers: number
+  /** Nothing is handed out until it is resumed; see `pause`. */
+  readonly paused: boolean
   /** Totals since the process started. */
   readonly totals: {
     readonly appended: number
@@ -285,6 +289,20 @@ export interface PendingInfo {
   readonly holder: string
   readonly leasedAt: number
   readonly attempts: number
+}
+
+/** What has become of one record of a log so far. */
+export interface Standing {
+  readonly position: number
+  /** `kept`: a log's record, which nobody settles. */
+  readonly state: 'ready' | 'leased' | 'delayed' | 'kept'
+  /** Times that it was handed out. */
+  readonly attempts: number
+  /** For leased records. */
+  readonly holder: string | undefined
+  readonly leasedAt: number | undefined
+  /** When the lease ends, or the delay does, in wall-clock ms; undefined: by itself never. */
+  readonly until: number | undefined
 }
 
 export interface GroupInfo {

@@ -3,7 +3,7 @@
 import { compareBytes } from '../base/bytes.ts'
 import type { Core } from './core.ts'
 import type { ReadFrom } from './engine.ts'
-import type { StoredRecord } from './model.ts'
+import type { Standing, StoredRecord } from './model.ts'
 import type { Log } from './state/log.ts'
 
 export class Reading {
@@ -20,6 +20,7 @@ export class Reading {
     bounds: { readonly countMax: number; readonly bytesMax: number },
   ): StoredRecord[] {
     const { state } = this.#core
+    const backwards = 'before' in from
     let position = this.#first(log, from)
     const records: StoredRecord[] = []
     let bytes = 0
@@ -27,12 +28,40 @@ export class Reading {
       bytes += log.index.bodyAt(position)
       if (records.length > 0 && bytes > bounds.bytesMax) break
       records.push(state.record(log, position))
-      position = log.index.nextAtOrAfter(position + 1)
+      position = backwards
+        ? log.index.lastAtOrBefore(position - 1)
+        : log.index.nextAtOrAfter(position + 1)
     }
     return records
   }
 
+  standings(log: Log, positions: readonly number[]): Standing[] {
+    const { queue } = log
+    const found: Standing[] = []
+    for (const position of positions) {
+      if (!log.index.has(position)) continue
+      const none = { holder: undefined, leasedAt: undefined, until: undefined }
+      if (queue === undefined) {
+        found.push({ position, state: 'kept', attempts: 0, ...none })
+        continue
+      }
+      const attempts = queue.attemptsOf(position)
+      const lease = queue.leases.get(position)
+      const dueAt = queue.delayed.get(position)?.dueAt
+      if (lease !== undefined) {
+        const { holder, leasedAt, deadline } = lease
+        const until = deadline === Infinity ? undefined : deadline
+        found.push({ position, state: 'leased', attempts, holder, leasedAt, until })
+      } else {
+        const state = dueAt === undefined ? 'ready' : 'delayed'
+        found.push({ position, state, attempts, ...none, until: dueAt })
+      }
+    }
+    return found
+  }
+
   #first(log: Log, from: ReadFrom): number {
+    if ('before' in from) return log.index.lastAtOrBefore(from.before - 1)
     if ('position' in from) return this.#firstFrom(log, from.position)
     if ('time' in from) return this.#firstThat(log, record => record.time >= from.time)
     return this.#firstThat(log, record => compareBytes(record.key, from.key) >= 0)

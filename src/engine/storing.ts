@@ -106,7 +106,8 @@ export class Storing {
           continue
         }
         const position = log.next
-        if (this.#store(targets, record, direct, false) > 0) {
+        const passage = record.deaths === undefined ? direct : { ...direct, deaths: record.deaths }
+        if (this.#store(targets, record, passage, false) > 0) {
           return refused('full', `${log.name} has reached its length limit`)
         }
         results.push({ position, duplicate: false })

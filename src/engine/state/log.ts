@@ -40,6 +40,8 @@ export interface Traffic {
   /** Monotonic milliseconds of the last use. */
   usedAt: number
   hadSubscriber: boolean
+  /** Nothing is handed out. */
+  paused: boolean
   /** Waits in the list of queues to hand out from. */
   dirty: boolean
   /** The earliest wake-up that is in the engine's heap for this log; Infinity: none. */
@@ -85,6 +87,7 @@ export class Log {
       dropped: 0,
       usedAt: 0,
       hadSubscriber: false,
+      paused: false,
       dirty: false,
       armedAt: Infinity,
       alone: [this],
