@@ -18,6 +18,8 @@ export interface AlternateOptions {
   readonly runs: number
   readonly quick: boolean
   readonly brokers: readonly RunningBroker[]
+  /** Only cases whose name contains this. */
+  readonly words: string
 }
 
 /** One case, and how it is measured on each subject. */
@@ -32,7 +34,8 @@ export async function alternate(
   options: AlternateOptions,
 ): Promise<Series[]> {
   const all: Series[] = []
-  for (const contest of contestsOf(question, options)) {
+  const contests = contestsOf(question, options)
+  for (const contest of contests.filter(({ name }) => name.includes(options.words))) {
     const { name, figures, subjects } = contest
     const series: Series[] = figures.map(figure => ({
       question: question.name,

@@ -1,8 +1,9 @@
 /**
- * `npm run bench -- [question …] [--runs N] [--quick] [--only spillway|rabbitmq] [--json FILE]`
+ * `npm run bench -- [question …] [--runs N] [--quick] [--only spillway|rabbitmq|kafka] [--json FILE]
+ * [--cases WORDS]`
  *
  * Each question is asked of Spillway and of the real peer in the same run, in turn. Without a name:
- * all questions but the ones that need many gigabytes.
+ * all questions but the ones that need many gigabytes. `--cases` chooses those whose name has the words.
  */
 
 import { mkdirSync, writeFileSync } from 'node:fs'
@@ -18,6 +19,8 @@ import { amqpLatency } from './amqp-latency.ts'
 import { amqpPublish } from './amqp-publish.ts'
 import { backlog10m } from './backlog-10m.ts'
 import { engine } from './engine.ts'
+import { kafkaConsume } from './kafka-consume.ts'
+import { kafkaProduce, kafkaProduceFlushed } from './kafka-produce.ts'
 import { contenders } from './peers.ts'
 import type { AloneQuestion, Question } from './question.ts'
 import { start } from './start.ts'
@@ -28,6 +31,9 @@ const questions: readonly (Question | AloneQuestion)[] = [
   amqpLatency,
   amqpFanout,
   amqpBacklog,
+  kafkaProduce,
+  kafkaProduceFlushed,
+  kafkaConsume,
   start,
   engine,
   backlog10m,
@@ -39,6 +45,7 @@ const { values: flags, positionals } = parseArgs({
     runs: { type: 'string', default: '3' },
     quick: { type: 'boolean', default: false },
     only: { type: 'string' },
+    cases: { type: 'string', default: '' },
     json: { type: 'string' },
   },
 })
@@ -55,28 +62,44 @@ const asked = questions.filter(question =>
     : !('onlyByName' in question && question.onlyByName),
 )
 
-const brokers: RunningBroker[] = []
-if (asked.some(question => 'cases' in question)) {
-  for (const contender of contenders(flags.only)) brokers.push(await contender.start())
-}
-console.log(brokers.map(broker => `${broker.name} ${broker.version}`).join(' beside '))
 const all: Series[] = []
+const versions: { readonly name: string; readonly version: string }[] = []
+/** Questions of one kind share their brokers; the next kind has the machine to itself. */
+let brokers: RunningBroker[] = []
+let startedFor: Question['contenders'] | 'nobody' = 'nobody'
 try {
   for (const question of asked) {
-    const options = { runs: Number(flags.runs), quick: flags.quick, brokers }
+    if ('cases' in question) await provide(question)
+    const options = { runs: Number(flags.runs), quick: flags.quick, brokers, words: flags.cases }
     const series = await alternate(question, options)
     all.push(...series)
     const names = 'aloneCases' in question ? ['Spillway'] : brokers.map(broker => broker.name)
     console.log(`\n${question.name}: ${question.title}\n\n${formatSeries(series, names)}`)
   }
 } finally {
-  await Promise.all(brokers.map(broker => broker.stop()))
+  await stopAll()
+}
+
+async function provide({ contenders: own }: Question): Promise<void> {
+  if (startedFor === own) return
+  await stopAll()
+  startedFor = own
+  for (const contender of (own ?? contenders)(flags.only)) brokers.push(await contender.start())
+  console.log(`\n${brokers.map(({ name, version }) => `${name} ${version}`).join(' beside ')}`)
+  for (const { name, version } of brokers) {
+    if (!versions.some(each => each.name === name)) versions.push({ name, version })
+  }
+}
+
+async function stopAll(): Promise<void> {
+  const stopping = brokers
+  brokers = []
+  await Promise.all(stopping.map(broker => broker.stop()))
 }
 
 const file = flags.json ?? `.cache/bench/${asked.map(question => question.name).join('+')}.json`
 mkdirSync(dirname(file), { recursive: true })
 const machine = { processors: cpus().length, model: cpus()[0]?.model, kernel: release() }
-const versions = brokers.map(({ name, version }) => ({ name, version }))
 const report = { at: new Date().toISOString(), machine, node: process.version, versions }
 writeFileSync(file, `${JSON.stringify({ ...report, ...flags, series: all }, null, 2)}\n`)
 console.log(`\nraw figures: ${file}`)

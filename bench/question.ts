@@ -1,6 +1,7 @@
 /** What every question is made of. */
 
 import type { RunningBroker } from '../tests/harness/broker.ts'
+import type { Contender } from './peers.ts'
 
 /** One figure that a case yields. */
 export interface Figure {
@@ -30,6 +31,8 @@ export interface Question {
   readonly name: string
   /** What is asked, and under which durability. */
   readonly title: string
+  /** Who is asked; default: RabbitMQ and Spillway. */
+  readonly contenders?: (only: string | undefined) => readonly Contender[]
   cases(options: QuestionOptions): readonly Case[]
 }
 

@@ -14,6 +14,8 @@ export interface RunningBroker {
   readonly version: string
   readonly host: string
   readonly amqpPort: number
+  /** Undefined: it does not speak Kafka's protocol. */
+  readonly kafkaPort?: number
   /** The URL that clients connect to. */
   readonly url: string
   readonly pid: number
@@ -30,6 +32,7 @@ export interface RunningBroker {
 
 export interface SpillwayBroker extends RunningBroker {
   readonly httpPort: number
+  readonly kafkaPort: number
   readonly folder: string
 }
 
@@ -89,6 +92,7 @@ function describe(
     host: '127.0.0.1',
     amqpPort: ports.amqp,
     httpPort: ports.http,
+    kafkaPort: ports.kafka,
     url: `amqp://127.0.0.1:${ports.amqp}`,
     folder,
     pid: child.pid,
@@ -107,6 +111,7 @@ function describe(
 interface BoundPorts {
   readonly amqp: number
   readonly http: number
+  readonly kafka: number
 }
 
 async function waitForReadyFile(
@@ -141,7 +146,8 @@ function readPorts(file: string): BoundPorts | undefined {
     const content: { ports?: unknown } = JSON.parse(readFileSync(file, 'utf8'))
     const ports = (content.ports ?? content) as Partial<BoundPorts>
     if (typeof ports.amqp !== 'number') return undefined
-    return { amqp: ports.amqp, http: Number(ports.http ?? 0) }
+    const { amqp, http = 0, kafka = 0 } = ports
+    return { amqp, http, kafka }
   } catch {
     return undefined
   }

@@ -47,6 +47,7 @@ export class Connection implements ServerConnection, Member {
   #state: State = 'running'
   #client = ''
   #requests = 0
+  #requestsAtTick = 0
   #isPaused = false
 
   constructor(context: ConnectionContext, { broker, served, authenticate }: ConnectionParts) {
@@ -201,7 +202,10 @@ export class Connection implements ServerConnection, Member {
     onGone?.()
   }
 
-  tick(): void {}
+  tick(): void {
+    this.#reader.relax(this.#requests === this.#requestsAtTick)
+    this.#requestsAtTick = this.#requests
+  }
 
   drained(): void {}
 

@@ -20,6 +20,8 @@ export class FrameReader {
   #end = 0
   /** True while the bytes are the peer's own chunk, which must not be kept. */
   #borrowed = false
+  /** The last buffer of our own: a new one for every large request is what the collector sees. */
+  #spare: Uint8Array = new Uint8Array(0)
 
   /** Bytes that wait. */
   get waiting(): number {
@@ -46,11 +48,22 @@ export class FrameReader {
     if (!this.#borrowed) return
     this.#borrowed = false
     const rest = this.#bytes.subarray(this.#start, this.#end)
-    const own = new Uint8Array(rest.length === 0 ? 0 : this.#capacity(rest))
-    own.set(rest)
-    this.#bytes = own
+    const capacity = rest.length === 0 ? 0 : this.#capacity(rest)
+    if (capacity > this.#spare.length) this.#spare = new Uint8Array(capacity)
+    this.#spare.set(rest)
+    this.#bytes = this.#spare
     this.#start = 0
     this.#end = rest.length
+  }
+
+  /** A buffer that waits for nothing is given back: every one of an idle peer, and a huge one. */
+  relax(isIdle: boolean): void {
+    const isHuge = this.#spare.length > wireLimits.requestBytesFirst
+    if (this.waiting > 0 || !(isIdle || isHuge)) return
+    this.#spare = new Uint8Array(0)
+    this.#bytes = this.#spare
+    this.#start = 0
+    this.#end = 0
   }
 
   /** The next whole request, without its size; undefined: it has not come yet. Throws a breach. */
@@ -79,6 +92,7 @@ export class FrameReader {
     while (capacity < needed) capacity *= 2
     const bytes = capacity === this.#bytes.length ? this.#bytes : new Uint8Array(capacity)
     bytes.set(this.#bytes.subarray(this.#start, this.#end))
+    this.#spare = bytes
     this.#end -= this.#start
     this.#start = 0
     this.#bytes = bytes

@@ -1,0 +1,74 @@
+/** Kafka and Spillway beside each other, and how Kafka's own tools are asked for figures. */
+
+import { startSpillway } from '../tests/harness/broker.ts'
+import {
+  fetchKafka,
+  type JavaOutput,
+  runKafkaTool,
+  startKafkaPeer,
+} from '../tests/interop/peers/kafka.ts'
+import type { Contender } from './peers.ts'
+
+/** The durability of the Kafka that is asked: its default, or a flush for every message. */
+export type KafkaDurability = 'page-cache' | 'flushing'
+
+/** The peer first: ratios are ours over theirs. Spillway always syncs before it answers. */
+export function kafkaContenders(only: string | undefined, durability: KafkaDurability) {
+  const all: Contender[] = []
+  if (only === undefined || only === 'kafka') {
+    const missing = fetchKafka()
+    const properties = durability === 'flushing' ? ['log.flush.interval.messages=1'] : []
+    if (missing === undefined) {
+      all.push({ name: 'Kafka', start: () => startKafkaPeer({ properties }) })
+    } else console.error(`Kafka is MISSING, so there is nothing to compare with: ${missing}`)
+  }
+  if (only === undefined || only === 'spillway') {
+    all.push({ name: 'Spillway', start: () => startSpillway() })
+  }
+  return all
+}
+
+export interface ToolResult {
+  readonly perSecond: number
+  /** The tool's own use of one processor. */
+  readonly loadShare: number
+}
+
+export interface ProduceLoad {
+  readonly port: number
+  readonly topic: string
+  readonly records: number
+  readonly recordBytes: number
+  /** Further properties of the producer. */
+  readonly properties?: readonly string[]
+}
+
+/** kafka-producer-perf-test, acks=all. */
+export async function producePerf(load: ProduceLoad): Promise<ToolResult> {
+  const startedAt = performance.now()
+  const output = await runKafkaTool('org.apache.kafka.tools.ProducerPerformance', [
+    ...['--topic', load.topic, '--num-records', String(load.records)],
+    ...['--record-size', String(load.recordBytes), '--throughput', '-1', '--command-property'],
+    ...[`bootstrap.servers=127.0.0.1:${load.port}`, 'acks=all', ...(load.properties ?? [])],
+  ])
+  // The last line that says so is about the whole run.
+  const rates = [...output.text.matchAll(/records sent, ([\d.]+) records\/sec/g)]
+  return resultOf(output, Number(rates.at(-1)?.[1]), startedAt)
+}
+
+/** kafka-consumer-perf-test: from the first record to the last, without the rebalance. */
+export async function consumePerf(load: Omit<ProduceLoad, 'recordBytes'>): Promise<ToolResult> {
+  const startedAt = performance.now()
+  const output = await runKafkaTool('org.apache.kafka.tools.ConsumerPerformance', [
+    ...['--bootstrap-server', `127.0.0.1:${load.port}`, '--topic', load.topic],
+    ...['--num-records', String(load.records), '--timeout', '60000', '--hide-header'],
+  ])
+  // …, records, records a second, rebalance ms, fetch ms, MB a second fetching, records a second.
+  const row = output.text.split('\n').find(line => line.split(',').length >= 10)
+  return resultOf(output, Number(row?.split(',')[9]), startedAt)
+}
+
+function resultOf(output: JavaOutput, perSecond: number, startedAt: number): ToolResult {
+  if (!Number.isFinite(perSecond)) throw new Error(`no figure in:\n${output.text}`)
+  return { perSecond, loadShare: output.processorMs / (performance.now() - startedAt) }
+}
