@@ -23,7 +23,7 @@ function pom(): string {
     dependency('org.apache.kafka', 'kafka-tools', kafkaVersion),
     dependency('org.slf4j', 'slf4j-nop', '1.7.36'),
   ]
-  return `<project xmlns="http://maven.apache.org/POM/4.0.0"><modelVersion>4.0.0</modelVersion>
+  return `<project><modelVersion>4.0.0</modelVersion>
 <groupId>peer</groupId><artifactId>kafka</artifactId><version>1</version>
 <dependencies>${dependencies.join('')}</dependencies></project>`
 }
