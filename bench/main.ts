@@ -1,9 +1,10 @@
 /**
- * `npm run bench -- [question …] [--runs N] [--quick] [--only spillway|rabbitmq|kafka] [--json FILE]
- * [--cases WORDS]`
+ * `npm run bench -- [question …] [--cases WORDS] [--runs N] [--quick] [--json FILE]
+ * [--only spillway|rabbitmq|kafka]`
  *
  * Each question is asked of Spillway and of the real peer in the same run, in turn. Without a name:
- * all questions but the ones that need many gigabytes. `--cases` chooses those whose name has the words.
+ * all questions but the ones that need many gigabytes. `--cases` chooses the cases whose name has
+ * the words.
  */
 
 import { mkdirSync, writeFileSync } from 'node:fs'
