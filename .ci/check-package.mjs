@@ -21,18 +21,21 @@ for (const [path, entry] of Object.entries(lock.packages)) {
 
 const manifest = JSON.parse(readFileSync('package.json', 'utf8'))
 const wanted = ['CHANGELOG.md', 'LICENSE', 'NOTICE', 'README.md', 'package.json']
+wanted.push('dist/studio/index.html')
 for (const entry of [...Object.values(manifest.bin), ...Object.values(manifest.exports)]) {
   const paths = typeof entry === 'string' ? [entry] : Object.values(entry)
   wanted.push(...paths.map(path => path.replace(/^\.\//, '')))
 }
 
-const output = execFileSync('npm', ['pack', '--dry-run', '--json'], { encoding: 'utf8' })
+const output = execFileSync('npm', ['pack', '--dry-run', '--json', '--ignore-scripts'], {
+  encoding: 'utf8',
+})
 const [{ files, size }] = JSON.parse(output)
 const packed = files.map(file => file.path)
 for (const path of wanted) {
   if (!packed.includes(path)) problems.push(`the package lacks ${path}`)
 }
-const allowed = /^(dist\/src\/.*|LICENSE|NOTICE|(README|CHANGELOG)\.md|package\.json)$/
+const allowed = /^(dist\/(src|studio)\/.*|LICENSE|NOTICE|(README|CHANGELOG)\.md|package\.json)$/
 for (const path of packed) {
   if (!allowed.test(path) || /\.test\./.test(path))
     problems.push(`the package should not hold ${path}`)
