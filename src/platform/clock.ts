@@ -19,6 +19,11 @@ export const systemClock: Clock = {
   schedule: (delayMs, run) => new SystemTimer(delayMs, run),
 }
 
+/** Milliseconds since 1970 of an ISO 8601 text; NaN when it is none. */
+export function parseTime(text: string): number {
+  return Date.parse(text)
+}
+
 /** A timer of any length: the far part is waited for in pieces. */
 class SystemTimer implements Timer {
   readonly #dueAt: number

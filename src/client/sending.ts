@@ -1,0 +1,162 @@
+/** From a contract and a body to a message on its way: validated, named, counted. */
+
+import { type Duration, toMs } from './backoff.ts'
+import type { Queue, Topic } from './contracts.ts'
+import type { Headers, Outgoing, SendResult } from './driver.ts'
+import { queueEndpoint, topicEndpoint } from './endpoints.ts'
+import { BatchError, ClientError } from './errors.ts'
+import type { Session } from './session.ts'
+import { sendRejected, validate } from './validation.ts'
+import { encodeBody, headerNames, newId } from './wire.ts'
+
+export interface PublishOptions {
+  /** Default: a new one. With several bodies, each needs its own, so leave it out. */
+  readonly id?: string | undefined
+  /** Headers of your own; names that begin with `spillway-` are taken. */
+  readonly headers?: Headers | undefined
+}
+
+export interface SendOptions extends PublishOptions {
+  readonly delay?: Duration | undefined
+  readonly ttl?: Duration | undefined
+  /** 0 is the lowest; the contract says how many levels there are. */
+  readonly priority?: number | undefined
+}
+
+export interface Receipt {
+  readonly id: string
+  /** True: one with its deduplication id was there already; this one was not stored. */
+  readonly duplicate: boolean
+  /** Where it lies, where the backend tells: for `bus.cancel`. */
+  readonly position: string | undefined
+}
+
+/** What a message passes on to those that its handler sends. */
+export interface Cause {
+  readonly id: string
+  readonly headers: Headers
+}
+
+/** One body, or several; a body that is an array itself is always one of several. */
+export type Bodies<In> = In extends readonly unknown[] ? readonly In[] : In | readonly In[]
+
+/** Several bodies are one call to the backend, and as fast as that makes them. */
+export function bodiesOf(bodies: unknown): readonly unknown[] {
+  return Array.isArray(bodies) ? bodies : [bodies]
+}
+
+/** Throws before anything is sent. */
+export async function draft(
+  session: Session,
+  contract: Queue<unknown> | Topic<unknown>,
+  bodies: readonly unknown[],
+  options: SendOptions = {},
+  cause?: Cause,
+): Promise<Outgoing[]> {
+  if (contract.kind !== 'queue' && contract.kind !== 'topic') throw notSendable(contract)
+  const to = contract.kind === 'queue' ? queueEndpoint(contract) : topicEndpoint(contract)
+  const delayMs = options.delay === undefined ? 0 : toMs(options.delay)
+  const ttlMs = options.ttl === undefined ? undefined : toMs(options.ttl)
+  const { priority = 0, id: givenId } = options
+  const detail = `contract ${contract.name} · send(…, ${JSON.stringify(options)})`
+  if (delayMs > 0) session.require(delayMs > longDelayMs ? 'long-delay' : 'delay', to, detail)
+  if (ttlMs !== undefined) session.require('ttl', to, detail)
+  if (contract.kind === 'queue') checkPriority(contract, priority)
+  if (givenId !== undefined) checkId(givenId, bodies.length)
+  const drafts: Outgoing[] = []
+  for (const value of bodies) {
+    const checking = validate(contract.schema, value)
+    const checked = checking instanceof Promise ? await checking : checking
+    if (!checked.ok) throw sendRejected(contract.name, checked.issues)
+    const { body, contentType } = encodeBody(value)
+    const id = givenId ?? newId(session.context.random, session.now)
+    const key = contract.keyOf?.(checked.value)
+    const headers = headersOf({ contract: contract.name, contentType, id, key }, options, cause)
+    const dedupeId = contract.dedupe?.idOf(checked.value)
+    drafts.push({ to, id, key, body, headers, dedupeId, delayMs, ttlMs, priority })
+  }
+  return drafts
+}
+
+const longDelayMs = 15 * 60_000
+
+function headersOf(
+  own: {
+    readonly contract: string
+    readonly contentType: string
+    readonly id: string
+    readonly key: string | undefined
+  },
+  options: PublishOptions,
+  cause: Cause | undefined,
+): Headers {
+  const headers: { [name: string]: string } = {}
+  for (const [name, value] of Object.entries(options.headers ?? {})) {
+    const lower = name.toLowerCase()
+    if (lower.startsWith('spillway-')) throw reservedHeader(name)
+    headers[lower] = String(value)
+  }
+  headers[headerNames.contentType] ??= own.contentType
+  headers[headerNames.id] = own.id
+  headers[headerNames.type] = own.contract
+  if (own.key !== undefined) headers[headerNames.key] = own.key
+  if (cause !== undefined) {
+    headers[headerNames.causation] = cause.id
+    for (const name of [headerNames.trace, headerNames.traceState]) {
+      const value = cause.headers[name]
+      if (value !== undefined) headers[name] ??= value
+    }
+  }
+  return headers
+}
+
+/** Receipts, or one error for all: the only one, or a `BatchError` with each. */
+export function receiptsOf(
+  messages: readonly Outgoing[],
+  results: readonly SendResult[],
+): Receipt[] {
+  const failed = results.filter(result => !result.ok)
+  if (failed.length > 0) {
+    if (messages.length === 1) throw failed[0]!.error
+    const why = `${failed.length} of ${messages.length} messages were not confirmed.`
+    const errors = results.map(result => (result.ok ? undefined : result.error))
+    throw new BatchError({ code: 'SPILLWAY_E_BATCH', why, errors, retryable: true })
+  }
+  return results.map((result, index) => ({
+    id: messages[index]!.id,
+    duplicate: result.ok && result.duplicate,
+    position: result.ok ? result.position : undefined,
+  }))
+}
+
+function checkPriority({ name, levels }: Queue<unknown>, priority: number): void {
+  if (Number.isInteger(priority) && priority >= 0 && priority < levels) return
+  const bounds = `priority ${priority} is not between 0 and ${levels - 1}`
+  throw new ClientError({
+    code: 'SPILLWAY_E_PRIORITY',
+    why: `${name}: ${bounds}, as its contract says.`,
+    alternatives: [`queue('${name}', { priorities: ${priority + 1} })`],
+  })
+}
+
+function checkId(id: string, count: number): void {
+  if (count > 1) {
+    const why = 'several messages cannot have one id; leave `id` out.'
+    throw new ClientError({ code: 'SPILLWAY_E_ID', why })
+  }
+  if (!/^[\x21-\x7e]{1,200}$/.test(id)) {
+    const why = 'an id is 1 to 200 printable ASCII characters without spaces.'
+    throw new ClientError({ code: 'SPILLWAY_E_ID', why })
+  }
+}
+
+function reservedHeader(name: string): ClientError {
+  const why = `header ${name}: names that begin with spillway- are the client's own.`
+  return new ClientError({ code: 'SPILLWAY_E_HEADER', why })
+}
+
+function notSendable(contract: { readonly kind: string; readonly name: string }): ClientError {
+  const { name, kind } = contract
+  const why = `${name} is a contract of kind ${kind}, which is asked with bus.request.`
+  return new ClientError({ code: 'SPILLWAY_E_CONTRACT', why })
+}

@@ -1,0 +1,110 @@
+/**
+ * A message on the wire: the body is the application's own bytes, JSON unless it is bytes already,
+ * without an envelope; everything else is text headers, so that other languages can join.
+ *
+ * ```
+ * content-type          application/json, or application/octet-stream for bytes
+ * spillway-id           identity, for duplicates and for correlation
+ * spillway-key          the key of the contract
+ * spillway-type         the name of the contract that it was sent by
+ * spillway-causation    the id of the message whose handler sent this one
+ * traceparent           W3C trace context
+ * spillway-reply-to, spillway-correlation, spillway-deadline     of requests
+ * spillway-error, -error-message, -error-reason, -error-issues,
+ *   -attempt, -source, -dead-at, -time                           of dead letters
+ * ```
+ */
+
+import { decodeUtf8, encodeUtf8 } from '../base/bytes.ts'
+import type { Random } from '../engine/ports.ts'
+import type { Headers } from './driver.ts'
+import { ClientError, type ShapeIssue } from './errors.ts'
+
+export const headerNames = {
+  contentType: 'content-type',
+  id: 'spillway-id',
+  key: 'spillway-key',
+  type: 'spillway-type',
+  attempt: 'spillway-attempt',
+  causation: 'spillway-causation',
+  trace: 'traceparent',
+  traceState: 'tracestate',
+  replyTo: 'spillway-reply-to',
+  correlation: 'spillway-correlation',
+  deadline: 'spillway-deadline',
+  error: 'spillway-error',
+  errorMessage: 'spillway-error-message',
+  errorReason: 'spillway-error-reason',
+  errorIssues: 'spillway-error-issues',
+  source: 'spillway-source',
+  deadAt: 'spillway-dead-at',
+  time: 'spillway-time',
+} as const
+
+/** What a dead letter carries besides what the message had. Taken off again by a redrive. */
+export const deathHeaders: readonly string[] = [
+  headerNames.error,
+  headerNames.errorMessage,
+  headerNames.errorReason,
+  headerNames.errorIssues,
+  headerNames.attempt,
+  headerNames.source,
+  headerNames.deadAt,
+  headerNames.time,
+]
+
+const json = 'application/json'
+const octets = 'application/octet-stream'
+
+/** Throws `SPILLWAY_V_JSON` for a value that JSON cannot hold. */
+export function encodeBody(value: unknown): { body: Uint8Array; contentType: string } {
+  if (value instanceof Uint8Array) return { body: value, contentType: octets }
+  let text: string | undefined
+  try {
+    text = JSON.stringify(value)
+  } catch (cause) {
+    throw notJson((cause as Error).message, cause)
+  }
+  if (text === undefined) throw notJson(`a value of type ${typeof value}`)
+  return { body: encodeUtf8(text), contentType: json }
+}
+
+function notJson(why: string, cause?: unknown): ClientError {
+  return new ClientError({ code: 'SPILLWAY_V_JSON', why: `the body is no JSON: ${why}.`, cause })
+}
+
+/** The value, or what is wrong with it. Text that another language sent as text stays text. */
+export function decodeBody(
+  body: Uint8Array,
+  headers: Headers,
+): { readonly value: unknown } | { readonly issues: readonly ShapeIssue[] } {
+  const type = headers[headerNames.contentType] ?? json
+  if (type.startsWith(octets)) return { value: body }
+  if (type.startsWith('text/')) return { value: decodeUtf8(body) }
+  try {
+    return { value: JSON.parse(decodeUtf8(body)) }
+  } catch (error) {
+    const message = `the body is no JSON: ${(error as Error).message}`
+    return { issues: [{ path: '', message }] }
+  }
+}
+
+/** A new id: a UUID version 7, which sorts by time (RFC 9562, 5.7). */
+export function newId(random: Random, now: number): string {
+  const time = now.toString(16).padStart(12, '0')
+  const first = random.uint32().toString(16).padStart(8, '0')
+  const second = (random.uint32() & 0x3fff_ffff) + 0x8000_0000
+  const third = random.uint32().toString(16).padStart(8, '0')
+  const variant = second.toString(16)
+  return (
+    `${time.slice(0, 8)}-${time.slice(8)}-7${first.slice(0, 3)}-` +
+    `${variant.slice(0, 4)}-${variant.slice(4)}${third}`
+  )
+}
+
+/** Errors in headers are for people: not longer than this. */
+const errorTextMax = 2000
+
+export function clip(text: string): string {
+  return text.length <= errorTextMax ? text : `${text.slice(0, errorTextMax)}…`
+}
