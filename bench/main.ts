@@ -24,6 +24,8 @@ import { kafkaConsume } from './kafka-consume.ts'
 import { kafkaProduce, kafkaProduceFlushed } from './kafka-produce.ts'
 import { contenders } from './peers.ts'
 import type { AloneQuestion, Question } from './question.ts'
+import { redisGroup } from './redis-group.ts'
+import { redisXadd } from './redis-xadd.ts'
 import { start } from './start.ts'
 
 const questions: readonly (Question | AloneQuestion)[] = [
@@ -35,6 +37,8 @@ const questions: readonly (Question | AloneQuestion)[] = [
   kafkaProduce,
   kafkaProduceFlushed,
   kafkaConsume,
+  redisXadd,
+  redisGroup,
   start,
   engine,
   backlog10m,

@@ -33,6 +33,7 @@ export interface RunningBroker {
 export interface SpillwayBroker extends RunningBroker {
   readonly httpPort: number
   readonly kafkaPort: number
+  readonly redisPort: number
   readonly folder: string
 }
 
@@ -93,6 +94,7 @@ function describe(
     amqpPort: ports.amqp,
     httpPort: ports.http,
     kafkaPort: ports.kafka,
+    redisPort: ports.redis,
     url: `amqp://127.0.0.1:${ports.amqp}`,
     folder,
     pid: child.pid,
@@ -112,6 +114,7 @@ interface BoundPorts {
   readonly amqp: number
   readonly http: number
   readonly kafka: number
+  readonly redis: number
 }
 
 async function waitForReadyFile(
@@ -146,8 +149,8 @@ function readPorts(file: string): BoundPorts | undefined {
     const content: { ports?: unknown } = JSON.parse(readFileSync(file, 'utf8'))
     const ports = (content.ports ?? content) as Partial<BoundPorts>
     if (typeof ports.amqp !== 'number') return undefined
-    const { amqp, http = 0, kafka = 0 } = ports
-    return { amqp, http, kafka }
+    const { amqp, http = 0, kafka = 0, redis = 0 } = ports
+    return { amqp, http, kafka, redis }
   } catch {
     return undefined
   }
