@@ -184,6 +184,31 @@ export function encodeUtf8(text: string): Uint8Array {
   return textEncoder.encode(text)
 }
 
+/** How many bytes the text takes in UTF-8. */
+export function utf8Bytes(text: string): number {
+  let count = text.length
+  for (let index = 0; index < text.length; index++) {
+    const code = text.charCodeAt(index)
+    if (code > 0x7ff) return textEncoder.encode(text).length
+    if (code > 0x7f) count++
+  }
+  return count
+}
+
+/** Writes the text in UTF-8 at `at`, where there must be room; returns where it ends. */
+export function writeUtf8(bytes: Uint8Array, text: string, at: number): number {
+  let to = at
+  for (let index = 0; index < text.length; index++) {
+    const code = text.charCodeAt(index)
+    if (code < 0x80) bytes[to++] = code
+    else if (code < 0x800) {
+      bytes[to++] = 0xc0 | (code >> 6)
+      bytes[to++] = 0x80 | (code & 0x3f)
+    } else return at + textEncoder.encodeInto(text, bytes.subarray(at)).written
+  }
+  return to
+}
+
 export function decodeUtf8(bytes: Uint8Array): string {
   if (bytes.length > 48) return textDecoder.decode(bytes)
   let text = ''

@@ -69,6 +69,7 @@ export class Reading {
 
   /** A position inside a record that spans several is answered with that record. */
   #firstFrom(log: Log, position: number): number {
+    if (log.index.has(position)) return position
     const before = log.index.lastAtOrBefore(position)
     if (before >= 0 && before + this.#core.state.record(log, before).span > position) return before
     return log.index.nextAtOrAfter(position)

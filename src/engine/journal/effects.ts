@@ -22,7 +22,14 @@
  *      16 table, then for each change: field:u32 value:u32 (0xffffffff: the field goes) field value
  */
 
-import { decodeUtf8, encodeUtf8, noBytes } from '../../base/bytes.ts'
+import {
+  copyInto,
+  decodeUtf8,
+  encodeUtf8,
+  noBytes,
+  utf8Bytes,
+  writeUtf8,
+} from '../../base/bytes.ts'
 import type { Binding, LogConfig, RouteConfig } from '../model.ts'
 import type { TableChange } from '../state/table.ts'
 import { entryHeaderBytes, kinds } from './format.ts'
@@ -143,29 +150,20 @@ export function writePut(
   changes: readonly TableChange[],
   urgency: Urgency,
 ): void {
-  const name = encodeUtf8(table)
-  const fields = changes.map(([field]) => encodeUtf8(field))
-  let size = putHeaderBytes + name.length
-  changes.forEach(([, value], index) => {
-    size += 8 + fields[index]!.length + (value?.length ?? 0)
-  })
+  const nameBytes = utf8Bytes(table)
+  let size = putHeaderBytes + nameBytes
+  for (const [field, value] of changes) size += 8 + utf8Bytes(field) + (value?.length ?? 0)
   const at = journal.entry(kinds.put, size)
   const { bytes, view } = journal
   view.setUint32(at + 8, changes.length, true)
-  view.setUint32(at + 12, name.length, true)
-  let to = at + putHeaderBytes
-  bytes.set(name, to)
-  to += name.length
-  changes.forEach(([, value], index) => {
-    const field = fields[index]!
-    view.setUint32(to, field.length, true)
+  view.setUint32(at + 12, nameBytes, true)
+  let to = writeUtf8(bytes, table, at + putHeaderBytes)
+  for (const [field, value] of changes) {
+    const end = writeUtf8(bytes, field, to + 8)
+    view.setUint32(to, end - to - 8, true)
     view.setUint32(to + 4, value?.length ?? noValue, true)
-    bytes.set(field, to + 8)
-    to += 8 + field.length
-    if (value === undefined) return
-    bytes.set(value, to)
-    to += value.length
-  })
+    to = value === undefined ? end : copyInto(bytes, value, end)
+  }
   journal.finish(urgency)
 }
 

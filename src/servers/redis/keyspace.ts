@@ -171,7 +171,7 @@ export class Keyspace {
   }
 
   #dropStream(stream: Stream): void {
-    stream.changes.clear()
+    stream.discard()
     this.#dirtyStreams.delete(stream)
     this.engine.dropLog(stream.log)
     this.engine.dropTable(stream.table)

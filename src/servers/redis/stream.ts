@@ -15,6 +15,7 @@
 import { decodeUtf8 } from '../../base/bytes.ts'
 import type { EngineDoor } from '../../engine/engine.ts'
 import type { RecordInput, StoredRecord } from '../../engine/model.ts'
+import type { TableChange } from '../../engine/state/table.ts'
 import { errors, fail } from './errors.ts'
 import { fieldOf, Idempotence } from './idempotence.ts'
 import {
@@ -82,8 +83,11 @@ export class Stream {
   readonly idempotence = new Idempotence()
   nodes: Node[] = []
   #firstId: Id | undefined
-  /** Changes of the table that are to be written, and whether somebody waits for them. */
-  readonly changes = new Map<string, Uint8Array | undefined>()
+  /** What is to be written to the table, and whether somebody waits for it. */
+  readonly #changes = new Map<string, Uint8Array | undefined>()
+  readonly #savedGroups = new Set<Group>()
+  readonly #savedConsumers = new Map<Consumer, Group>()
+  readonly #savedPending = new Map<Pending, Group>()
   urgent = false
   onChange: (stream: Stream) => void = () => {}
 
@@ -108,6 +112,20 @@ export class Stream {
 
   get entriesAdded(): number {
     return this.next + this.addedOffset
+  }
+
+  #lastPosition: number | undefined
+
+  /** Position of the last entry; -1: there is none. */
+  get lastPosition(): number {
+    if (this.#lastPosition === undefined) {
+      this.#lastPosition = -1
+      this.forEachBackwards(zeroId, maxId, record => {
+        this.#lastPosition = record.position
+        return false
+      })
+    }
+    return this.#lastPosition
   }
 
   get firstId(): Id {
@@ -193,6 +211,7 @@ export class Stream {
     if (this.length === 0) this.#firstId = undefined
     this.length++
     this.next = position + 1
+    this.#lastPosition = position
     const size = record.envelope.length + record.body.length
     let node = this.nodes[this.nodes.length - 1]
     if (
@@ -232,6 +251,7 @@ export class Stream {
     if (!outcome.ok) fail(errors[outcome.error])
     this.length -= outcome.value.count
     this.#firstId = undefined
+    this.#lastPosition = undefined
     for (const position of positions) {
       const at = this.#nodeOf(position)
       const node = this.nodes[at]
@@ -287,6 +307,7 @@ export class Stream {
     }
     if (this.length !== before) {
       this.#firstId = undefined
+      if (this.length === 0) this.#lastPosition = -1
       if (this.length === 0) this.saveMeta()
     }
     return before - this.length
@@ -365,42 +386,62 @@ export class Stream {
     for (const field of this.idempotence.expire(before)) this.#note(field, undefined)
   }
 
+  // Encoded by `flush`: one that changes with every command of a chunk is written once.
+
   saveGroup(group: Group, lazy: boolean): void {
-    const value = json([group.number, group.lastId, group.entriesRead, group.consumersMade])
-    this.#note(`g${group.name}`, value, lazy)
+    this.#savedGroups.add(group)
+    this.#changed(lazy)
   }
 
   saveConsumer(group: Group, consumer: Consumer, lazy: boolean): void {
-    const value = json([consumer.number, consumer.seenAt, consumer.activeAt])
-    this.#note(`c${groupText(group)}${consumer.name}`, value, lazy)
+    this.#savedConsumers.set(consumer, group)
+    this.#changed(lazy)
   }
 
   savePending(group: Group, pending: Pending, lazy: boolean): void {
-    const value = new Uint8Array(20)
-    const view = new DataView(value.buffer)
-    view.setUint32(0, pending.consumer?.number ?? 0)
-    view.setFloat64(4, pending.deliveredAt)
-    view.setFloat64(12, pending.count)
-    this.#note(`p${groupText(group)}${pending.id}`, value, lazy)
+    this.#savedPending.set(pending, group)
+    this.#changed(lazy)
+  }
+
+  #changed(lazy: boolean): void {
+    if (!lazy) this.urgent = true
+    this.onChange(this)
   }
 
   forgetPending(group: Group, pending: Pending): void {
     group.pending.delete(pending.id)
     group.byTime.delete(pending)
     pending.consumer?.pending.delete(pending.id)
+    this.#savedPending.delete(pending)
     this.#note(`p${groupText(group)}${pending.id}`, undefined)
   }
 
-  #note(field: string, value: Uint8Array | undefined, lazy = false): void {
-    this.changes.set(field, value)
-    if (!lazy) this.urgent = true
-    this.onChange(this)
+  #note(field: string, value: Uint8Array | undefined): void {
+    this.#changes.set(field, value)
+    this.#changed(false)
   }
 
   flush(): void {
-    if (this.changes.size === 0) return
-    this.engine.put(this.table, [...this.changes], { lazy: !this.urgent })
-    this.changes.clear()
+    const changes: TableChange[] = []
+    for (const [field, value] of this.#changes) changes.push([field, value])
+    for (const group of this.#savedGroups) changes.push([`g${group.name}`, groupBytes(group)])
+    for (const [consumer, group] of this.#savedConsumers) {
+      changes.push([`c${groupText(group)}${consumer.name}`, consumerBytes(consumer)])
+    }
+    for (const [pending, group] of this.#savedPending) {
+      changes.push([`p${groupText(group)}${pending.id}`, pendingBytes(pending)])
+    }
+    const lazy = !this.urgent
+    this.discard()
+    if (changes.length > 0) this.engine.put(this.table, changes, { lazy })
+  }
+
+  /** Forgets changes that are not written: the stream is dropped. */
+  discard(): void {
+    this.#changes.clear()
+    this.#savedGroups.clear()
+    this.#savedConsumers.clear()
+    this.#savedPending.clear()
     this.urgent = false
   }
 
@@ -476,12 +517,15 @@ export class Stream {
 
   dropGroup(group: Group): void {
     this.groups.delete(group.name)
+    this.#savedGroups.delete(group)
     this.#note(`g${group.name}`, undefined)
     for (const consumer of group.consumers.values()) {
+      this.#savedConsumers.delete(consumer)
       this.#note(`c${groupText(group)}${consumer.name}`, undefined)
     }
-    for (const { id } of group.pending.from(zeroId)) {
-      this.#note(`p${groupText(group)}${id}`, undefined)
+    for (const pending of group.pending.from(zeroId)) {
+      this.#savedPending.delete(pending)
+      this.#note(`p${groupText(group)}${pending.id}`, undefined)
     }
   }
 
@@ -499,6 +543,7 @@ export class Stream {
     const held = [...consumer.pending.from(zeroId)]
     for (const pending of held) this.forgetPending(group, pending)
     group.consumers.delete(consumer.name)
+    this.#savedConsumers.delete(consumer)
     this.#note(`c${groupText(group)}${consumer.name}`, undefined)
     return held.length
   }
@@ -581,6 +626,23 @@ function makeGroup(name: string, number: number, lastId: Id, entriesRead: number
   const byTime = new TimeOrder()
   const counters = { entriesRead, consumersMade: 0, position: -1 }
   return { name, number, lastId, pending, byTime, consumers, ...counters }
+}
+
+function groupBytes({ number, lastId, entriesRead, consumersMade }: Group): Uint8Array {
+  return json([number, lastId, entriesRead, consumersMade])
+}
+
+function consumerBytes({ number, seenAt, activeAt }: Consumer): Uint8Array {
+  return json([number, seenAt, activeAt])
+}
+
+function pendingBytes({ consumer, deliveredAt, count }: Pending): Uint8Array {
+  const value = new Uint8Array(20)
+  const view = new DataView(value.buffer)
+  view.setUint32(0, consumer?.number ?? 0)
+  view.setFloat64(4, deliveredAt)
+  view.setFloat64(12, count)
+  return value
 }
 
 function groupText({ number }: Group): string {

@@ -295,7 +295,9 @@ function noGroup(session: Session, key: string, group: string): string {
 }
 
 function hasNew(stream: Stream, group: Group): boolean {
-  return stream.length > 0 && group.lastId < stream.lastId && hasAfter(stream, group.lastId)
+  if (stream.length === 0) return false
+  if (group.position >= 0) return group.position <= stream.lastPosition
+  return group.lastId < stream.lastId && hasAfter(stream, group.lastId)
 }
 
 /** The consumer, made when it is new; it has been seen now. */
