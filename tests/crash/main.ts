@@ -1,6 +1,6 @@
 /**
  * `npm run crash -- [--rounds 200] [--seed N] [--publishers 4] [--kill-ms 1500] [--broker spillway]
- * [--json FILE]`
+ * [--clients amqp|redis] [--json FILE]`
  *
  * Kills a broker under load, again and again, and shows from the books of its clients that nothing
  * confirmed was lost and nothing settled came back. What these words mean: tests/harness/ledger.ts.
@@ -14,6 +14,7 @@ import { breaches, type Ledger } from '../harness/ledger.ts'
 import { temporaryFolder } from '../harness/process.ts'
 import { formatTable } from '../harness/statistics.ts'
 import { startRabbitmq } from '../interop/peers/rabbitmq.ts'
+import { runRedisRounds } from './redis.ts'
 import { type CrashReport, runRounds } from './rounds.ts'
 
 const { values: flags } = parseArgs({
@@ -23,6 +24,7 @@ const { values: flags } = parseArgs({
     publishers: { type: 'string', default: '4' },
     'kill-ms': { type: 'string', default: '1500' },
     broker: { type: 'string', default: 'spillway' },
+    clients: { type: 'string', default: 'amqp' },
     json: { type: 'string' },
   },
 })
@@ -32,14 +34,7 @@ const folder = temporaryFolder('crash')
 const startedAt = performance.now()
 console.error(`${rounds} rounds on ${flags.broker}, seed ${flags.seed}`)
 
-const report = await runRounds({
-  rounds,
-  chance: new Chance(Number(flags.seed)),
-  publishers: Number(flags.publishers),
-  killMsMax: Number(flags['kill-ms']),
-  onRound: showProgress,
-  ...brokerUnderTest(),
-})
+const report = flags.clients === 'redis' ? await runRedis() : await runAmqp()
 process.stderr.write('\n')
 console.log(formatReport(report))
 if (flags.json !== undefined) {
@@ -60,6 +55,34 @@ if (!report.ledger.kept) {
   const again = `npm run crash -- --rounds ${rounds} --seed ${flags.seed}`
   console.error(`NOT KEPT. Again: ${again}\n${report.ledger.details.join('\n')}`)
   process.exit(1)
+}
+
+function runAmqp(): Promise<CrashReport> {
+  return runRounds({
+    rounds,
+    chance: new Chance(Number(flags.seed)),
+    publishers: Number(flags.publishers),
+    killMsMax: Number(flags['kill-ms']),
+    onRound: showProgress,
+    ...brokerUnderTest(),
+  })
+}
+
+async function runRedis(): Promise<CrashReport> {
+  let readyMsMax = 0
+  const { ledger, drained } = await runRedisRounds({
+    rounds,
+    chance: new Chance(Number(flags.seed)),
+    producers: Number(flags.publishers),
+    killMsMax: Number(flags['kill-ms']),
+    onRound: showProgress,
+    start: async () => {
+      const broker = await startSpillway({ folder })
+      readyMsMax = Math.max(readyMsMax, broker.readyMs)
+      return broker
+    },
+  })
+  return { ledger, kills: rounds + 1, killsDuringRecovery: 0, drained, readyMsMax }
 }
 
 function brokerUnderTest() {

@@ -135,6 +135,15 @@ export class Ledger {
     })
   }
 
+  /** All that was confirmed. */
+  *confirmedIds(): Generator<MessageId> {
+    for (const [publisher, states] of this.#states.entries()) {
+      for (const [sequence, state] of states.entries()) {
+        if ((state & bit.confirmed) !== 0) yield { publisher, sequence }
+      }
+    }
+  }
+
   get kept(): boolean {
     return breaches.every(breach => this.broken[breach] === 0)
   }
