@@ -1,4 +1,4 @@
-/** How fast does a group read entries one by one and acknowledge them, with the disk behind both? */
+/** How fast does a group read entries one by one and acknowledge them, the disk behind both? */
 
 import { execFile } from 'node:child_process'
 import { fileURLToPath } from 'node:url'

@@ -1,4 +1,4 @@
-/** A process of its own: takes a load as JSON in its first argument, and prints the result as JSON. */
+/** A process of its own: takes a load as JSON in its first argument, prints the result as JSON. */
 
 import { runGroupLoad } from './load/redis-group.ts'
 

@@ -150,7 +150,7 @@ async function acknowledge(
   )
 }
 
-/** Everything that is left is read, claimed and acknowledged; then the power is pulled once more. */
+/** What is left is read, claimed and acknowledged; then the power is pulled once more. */
 async function drain(broker: SpillwayBroker, ledger: Ledger): Promise<number> {
   const client = clientOf(broker)
   let drained = 0

@@ -15,7 +15,6 @@
 import { decodeUtf8 } from '../../base/bytes.ts'
 import type { EngineDoor } from '../../engine/engine.ts'
 import type { RecordInput, StoredRecord } from '../../engine/model.ts'
-import type { TableChange } from '../../engine/state/table.ts'
 import { errors, fail } from './errors.ts'
 import { fieldOf, Idempotence } from './idempotence.ts'
 import {
@@ -422,8 +421,7 @@ export class Stream {
   }
 
   flush(): void {
-    const changes: TableChange[] = []
-    for (const [field, value] of this.#changes) changes.push([field, value])
+    const changes: [string, Uint8Array | undefined][] = [...this.#changes]
     for (const group of this.#savedGroups) changes.push([`g${group.name}`, groupBytes(group)])
     for (const [consumer, group] of this.#savedConsumers) {
       changes.push([`c${groupText(group)}${consumer.name}`, consumerBytes(consumer)])
