@@ -90,7 +90,8 @@ export class Broker {
     const stableEnd = (log: string, next: number) => this.stableEnd(log, next)
     this.clusterId = this.#clusterId()
     // Last, for it has a deadline from now on: before, an engine that is closed has said so.
-    this.retention = new Retention({ engine, clock, deadlines, topics, stableEnd })
+    const onFirst = (log: string, first: number) => this.transactions.forgetBefore(log, first)
+    this.retention = new Retention({ engine, clock, deadlines, topics, stableEnd, onFirst })
     engine.onFailure(() => {
       this.deadlines.stop()
       for (const member of [...this.members]) member.failed()

@@ -28,6 +28,7 @@ export class Retention {
   readonly #clock: Clock
   readonly #topics: Topics
   readonly #stableEnd: (log: string, next: number) => number
+  readonly #onFirst: (log: string, first: number) => void
   readonly #deadlines: Deadlines
   #sweep: Iterator<Slice> | undefined
 
@@ -37,11 +38,14 @@ export class Retention {
     readonly deadlines: Deadlines
     readonly topics: Topics
     readonly stableEnd: (log: string, next: number) => number
+    /** Told where each log begins: what is kept about earlier records may go. */
+    readonly onFirst: (log: string, first: number) => void
   }) {
     this.#engine = parts.engine
     this.#clock = parts.clock
     this.#topics = parts.topics
     this.#stableEnd = parts.stableEnd
+    this.#onFirst = parts.onFirst
     this.#deadlines = parts.deadlines
     this.#beginLater()
   }
@@ -93,6 +97,8 @@ export class Retention {
    * successor: the newest record stays. So does what may yet be aborted.
    */
   #slice(topic: Topic, log: string): Slice {
+    const now = this.#engine.log(log)
+    if (now !== undefined) this.#onFirst(log, now.first)
     const ageMs = ageLimitOf(topic.configs)
     const isTheirs = topic.isAdopted === true && topic.configs['retention.ms'] === undefined
     if (ageMs === undefined || isTheirs) return nothing

@@ -78,6 +78,10 @@ export class Transactions {
     for (const [field, aborted] of this.#abortedMemory.entries()) {
       this.#abortedIn(field.split('\0')[0]!).push(aborted)
     }
+    // A table keeps the order in which its rows came, but for rows that were taken out meanwhile.
+    for (const all of this.#aborted.values()) {
+      all.sort((left, right) => left.lastOffset - right.lastOffset)
+    }
   }
 
   #recover(id: string, transaction: Transaction): void {
@@ -239,10 +243,31 @@ export class Transactions {
     return this.#open.get(log)?.get(producerId) ?? -1
   }
 
-  /** Aborted transactions that have something in [from, to). */
+  /** Aborted transactions that have something in [from, to), by their first offsets. */
   abortedIn(log: string, from: number, to: number): Aborted[] {
     const all = this.#aborted.get(log) ?? []
-    return all.filter(each => each.lastOffset >= from && each.firstOffset < to)
+    // They come to an end in order, so whoever reads on passes over most of them.
+    const isBehind = (index: number) => (all[index]?.lastOffset ?? Infinity) >= from
+    let low = 0
+    let high = all.length
+    while (low < high) {
+      const middle = (low + high) >>> 1
+      if (isBehind(middle)) high = middle
+      else low = middle + 1
+    }
+    return all
+      .slice(low)
+      .filter(({ firstOffset }) => firstOffset < to)
+      .sort((left, right) => left.firstOffset - right.firstOffset)
+  }
+
+  /** What a log has lost at its front needs no list of what was aborted there. */
+  forgetBefore(log: string, first: number): void {
+    const all = this.#aborted.get(log)
+    if (all === undefined || all.length === 0 || all[0]!.lastOffset >= first) return
+    const gone = all.filter(each => each.lastOffset < first)
+    this.#aborted.set(log, all.slice(gone.length))
+    this.#abortedMemory.put(...gone.map(each => [`${log}\0${each.lastOffset}`, undefined] as const))
   }
 
   /** A log is gone. */

@@ -194,13 +194,15 @@ function readPartition(
   const end = how.isCommitted ? stable : next
   const room = Math.min(wanted.partitionMaxBytes, how.room)
   const mayRead = fetchOffset < end && (room > 0 || how.isFirst)
-  const batches = mayRead ? readBatches(call, name, { from: fetchOffset, end, room }) : []
+  const nothing = { batches: [], next: fetchOffset }
+  const read = mayRead ? readBatches(call, name, { from: fetchOffset, end, room }) : nothing
   // The first batch of an answer may be larger than all limits; the later ones may not.
-  const isTooMuch = !how.isFirst && batches.length > 0 && batches[0]!.length > room
-  const records = isTooMuch ? [] : inFormatOf(call, fetchOffset, batches)
+  const isTooMuch = !how.isFirst && read.batches.length > 0 && read.batches[0]!.length > room
+  const told = isTooMuch ? nothing : read
+  const records = inFormatOf(call, fetchOffset, told.batches)
   if (records === undefined) return failure(codes.UNSUPPORTED_COMPRESSION_TYPE)
   const abortedTransactions = how.isCommitted
-    ? broker.transactions.abortedIn(name, fetchOffset, end)
+    ? broker.transactions.abortedIn(name, fetchOffset, told.next)
     : null
   return { errorCode: 0, ...marks, abortedTransactions, records }
 }
@@ -209,13 +211,17 @@ function readBatches(
   { broker }: Call,
   log: string,
   { from, end, room }: { readonly from: number; readonly end: number; readonly room: number },
-): Uint8Array[] {
+): { readonly batches: readonly Uint8Array[]; readonly next: number } {
   const bounds = { countMax: 1_000_000, bytesMax: Math.max(1, room) }
   const outcome = broker.engine.read(log, { position: from }, bounds)
-  if (!outcome.ok) return []
-  const { value } = outcome
-  const isWithin = value.length === 0 || value[value.length - 1]!.position < end
-  return (isWithin ? value : value.filter(({ position }) => position < end)).map(batchOf)
+  const all = outcome.ok ? outcome.value : []
+  const isWithin = all.length === 0 || all[all.length - 1]!.position < end
+  const value = isWithin ? all : all.filter(({ position }) => position < end)
+  const last = value[value.length - 1]
+  return {
+    batches: value.map(batchOf),
+    next: last === undefined ? from : last.position + last.span,
+  }
 }
 
 const firstWithBatches = 4
