@@ -12,6 +12,8 @@ export const limits = {
   attributesMax: 10,
   attributeNameMax: 256,
   queueNameMax: 80,
+  /** URLs whose queue's name is remembered. */
+  urlsKnownMax: 1000,
   idMax: 80,
   groupIdMax: 128,
   tagsMax: 50,

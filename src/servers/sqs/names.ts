@@ -13,6 +13,18 @@ export interface Place {
 
 /** `http://host:port/account/name`, and what others make of it, or the name alone. */
 export function nameOfUrl(url: string): string {
+  const known = namesOfUrls.get(url)
+  if (known !== undefined) return known
+  const name = readName(url)
+  if (namesOfUrls.size >= limits.urlsKnownMax) namesOfUrls.clear()
+  namesOfUrls.set(url, name)
+  return name
+}
+
+/** Clients name a few queues again and again. */
+const namesOfUrls = new Map<string, string>()
+
+function readName(url: string): string {
   const path = url.replace(/^[a-z][a-z0-9+.-]*:\/\/[^/]*/i, '').split(/[?#]/)[0]!
   const last = path.replace(/\/+$/, '').split('/').pop() ?? ''
   if (last === '') {

@@ -7,7 +7,7 @@
  *     length u32 │ name │ length u32 │ data type │ 1 text or 2 bytes │ length u32 │ value
  */
 
-import { createHash } from 'node:crypto'
+import { hash } from 'node:crypto'
 import { ByteWriter } from '../../base/bytes.ts'
 
 /** What is known of an attribute's value: text, or bytes. */
@@ -17,11 +17,11 @@ export interface AttributeValue {
 }
 
 export function md5(data: string | Uint8Array): string {
-  return createHash('md5').update(data).digest('hex')
+  return hash('md5', data)
 }
 
 export function sha256(data: string | Uint8Array): string {
-  return createHash('sha256').update(data).digest('hex')
+  return hash('sha256', data)
 }
 
 /** Names are sorted by their UTF-16 units, as every SDK does. */
