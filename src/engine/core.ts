@@ -19,6 +19,7 @@ import type { State } from './state/state.ts'
 export interface TurnWork {
   settleDown(log: Log): void
   handOut(log: Log): void
+  serve(log: Log): void
   nextWakeup(log: Log): number
   wakeUp(log: Log, now: number): void
   afterTurn(): void
@@ -90,6 +91,12 @@ export class Core {
   failedAssertion(cause: unknown): never {
     if (cause instanceof AssertionFailed) throw this.fail(cause)
     throw cause
+  }
+
+  /** Subscribers get what has come for them, before the turn, which comes as ever. */
+  serve(log: Log): void {
+    if (this.closed || !log.traffic.dirty) return
+    this.guard(() => this.work.serve(log))
   }
 
   #turn(): void {

@@ -164,6 +164,43 @@ describe('a queue', () => {
     }
   })
 
+  it('gives a record without time to live to who waits for it, once', () => {
+    const { world, engine } = open({ q: { queue: { ttlMs: 0 } } })
+    engine.publish('', 'q', text('nobody waits'))
+    world.clock.advance(1)
+    assert.deepEqual(lease(engine, 'q'), [])
+    const got: string[] = []
+    engine.subscribe('q', subscriber({ got }))
+    engine.publish('', 'q', text('somebody waits'))
+    world.clock.advance(1)
+    assert.deepEqual(got, ['somebody waits'])
+    assert.equal(engine.settle({ log: 'q' }, 'h', [1], { kind: 'return' }).ok, true)
+    world.clock.advance(1)
+    assert.deepEqual(got, ['somebody waits'])
+    assert.equal(engine.log('q')?.count, 0)
+  })
+
+  it('serves subscribers before the turn when somebody is about to take what is left', () => {
+    const { engine } = open({ q: { queue: {} } })
+    const got: string[] = []
+    engine.subscribe('q', subscriber({ got, credit: 1 }))
+    engine.publish('', 'q', text('for the subscriber'))
+    engine.publish('', 'q', text('left'))
+    engine.serve('q')
+    assert.deepEqual(got, ['for the subscriber'])
+    assert.deepEqual(bodies(lease(engine, 'q', 1, 'other')), ['left'])
+  })
+
+  it('takes all keys along from route to route', () => {
+    const { engine } = open({ q: { queue: {} } })
+    engine.createRoute('first', { kind: 'direct' })
+    engine.createRoute('second', { kind: 'pattern' })
+    engine.bind({ route: 'first', target: { kind: 'route', name: 'second' }, key: 'one' })
+    engine.bind({ route: 'second', target: { kind: 'log', name: 'q' }, key: 'two' })
+    assert.equal(engine.publish('first', 'two', text('no')).routed, 0)
+    assert.equal(engine.publish('first', ['one', 'two'], text('yes')).routed, 1)
+  })
+
   it('puts records to the tail when asked', () => {
     const { engine } = open({ q: { queue: {} } })
     for (const body of ['a', 'b', 'c']) engine.publish('', 'q', text(body))

@@ -178,6 +178,11 @@ export interface EngineDoor {
    * still come in. Volatile: after a restart nothing is paused.
    */
   pause(queue: string, paused: boolean): Outcome<undefined>
+  /**
+   * Hands subscribers what has come for them, at once and not in the next turn: for somebody who is
+   * about to take or count what is left. Calls `deliver`, so it must not be called from there.
+   */
+  serve(queue: string): void
   /** All positions or none: `not-leased` when one is not held by `holder`. */
   settle(
     target: LeaseTarget,
@@ -315,6 +320,7 @@ class Engine implements EngineDoor {
     this.#core.work = {
       settleDown: log => this.#settleDown(log),
       handOut: log => this.#leasing.handOut(log),
+      serve: log => this.#leasing.serve(log),
       nextWakeup: log => this.#nextWakeup(log),
       wakeUp: (log, now) => this.#leasing.wakeUp(log, now),
       afterTurn: () => {
@@ -503,6 +509,11 @@ class Engine implements EngineDoor {
 
   pause(queue: string, paused: boolean): Outcome<undefined> {
     return this.#onLog(queue, log => this.#leasing.pause(log, paused))
+  }
+
+  serve(queue: string): void {
+    const log = this.#state.logs.get(queue)
+    if (log !== undefined) this.#core.serve(log)
   }
 
   settle(

@@ -121,24 +121,34 @@ export class Leasing {
       traffic.watchers.delete(watcher)
       watcher.wake()
     }
-    if (queue === undefined || queue.ready === 0 || traffic.subscribers.length === 0) return
-    if (traffic.paused) return
-    const handed = this.#handBatch(log, queue)
-    for (const one of handed) this.#deliver(log, one)
-    // The others get their turn first; then this one goes on.
-    if (handed.length === limits.dispatchBatch) this.#core.touch(log)
+    this.serve(log)
+  }
+
+  /** One batch of what is ready, to subscribers alone. */
+  serve(log: Log): void {
+    const { traffic, queue } = log
+    const end = log.next
+    const waits = traffic.subscribers.length > 0 && !traffic.paused
+    if (queue !== undefined && queue.ready > 0 && waits) {
+      const handed = this.#handBatch(log, queue)
+      for (const one of handed) this.#deliver(log, one)
+      // The others get their turn first; then this one goes on.
+      if (handed.length === limits.dispatchBatch) this.#core.touch(log)
+    }
+    traffic.offeredNext = end
   }
 
   /** Leases up to a batch of records to those whose turn it is, and journals it. */
   #handBatch(log: Log, queue: Queue): Handed[] {
     const { journal } = this.#core
     const now = this.#core.now
+    const { offeredNext } = log.traffic
     const handed: Handed[] = []
     journal.begin()
     journal.beginBatch()
     try {
       while (handed.length < limits.dispatchBatch) {
-        const position = this.#nextAlive(log, queue, now)
+        const position = this.#nextAlive(log, queue, now, undefined, undefined, offeredNext)
         if (position < 0) break
         const to = nextSubscriber(log, queue)
         if (to === undefined) break
@@ -213,13 +223,25 @@ export class Leasing {
     to.subscriber.deliver({ record: state.recordAt(log, position, bytes), attempts })
   }
 
-  /** The next record in line that has not expired; those that have are buried on the way. */
-  #nextAlive(log: Log, queue: Queue, now: number, lane?: Lane, barrier?: number): number {
+  /**
+   * The next record in line that has not expired; those that have are buried on the way. A time to
+   * live of 0 means: to whom waits now, or nobody. Such a record is offered once: those
+   * from `offeredNext` on have not been.
+   */
+  #nextAlive(
+    log: Log,
+    queue: Queue,
+    now: number,
+    lane?: Lane,
+    barrier?: number,
+    offeredNext = Infinity,
+  ): number {
     for (;;) {
       const position = queue.next(lane, barrier)
       if (position < 0 || !queue.mayExpire) return position
-      const { expiresAt } = this.#core.state.record(log, position)
+      const { expiresAt, time } = this.#core.state.record(log, position)
       if (expiresAt === undefined || expiresAt > now) return position
+      if (position >= offeredNext && expiresAt === time) return position
       log.traffic.expired++
       this.#storing.bury(log, position, 'expired')
     }

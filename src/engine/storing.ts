@@ -17,7 +17,14 @@ import {
 } from './journal/format.ts'
 import type { Location } from './journal/journal.ts'
 import { limits } from './limits.ts'
-import type { AttributeValue, Death, DeathReason, PublishOutcome, RecordInput } from './model.ts'
+import type {
+  AttributeValue,
+  Binding,
+  Death,
+  DeathReason,
+  PublishOutcome,
+  RecordInput,
+} from './model.ts'
 import type { Log } from './state/log.ts'
 import type { Route } from './state/route.ts'
 
@@ -159,10 +166,9 @@ export class Storing {
     const route = state.routes.get(routeName)
     if (route === undefined) return undefined
     if (typeof keys === 'string') return this.#resolveKey(route, keys, attributes)
-    const found = new Set<Log>()
-    for (const key of keys)
-      for (const log of this.#resolveKey(route, key, attributes)) found.add(log)
-    return [...found]
+    const walk = { found: new Set<Log>(), seen: new Set<Route>(), varies: false }
+    this.#walk(route, keys, attributes, walk)
+    return [...walk.found]
   }
 
   #logsNamed(keys: readonly string[]): readonly Log[] {
@@ -185,7 +191,7 @@ export class Storing {
     const known = remembered.byKey.get(key)
     if (known !== undefined) return known
     const walk = { found: new Set<Log>(), seen: new Set<Route>(), varies: false }
-    this.#walk(route, key, attributes, walk)
+    this.#walk(route, [key], attributes, walk)
     const logs = [...walk.found]
     if (!walk.varies) {
       if (remembered.byKey.size >= limits.routeCacheMax) remembered.byKey.clear()
@@ -194,10 +200,10 @@ export class Storing {
     return logs
   }
 
-  /** Follows bindings from route to route, each route once. */
+  /** Follows bindings from route to route, each route once, and with all keys. */
   #walk(
     route: Route,
-    key: string,
+    keys: readonly string[],
     attributes: AttributesOf,
     walk: { found: Set<Log>; seen: Set<Route>; varies: boolean },
   ): void {
@@ -206,19 +212,20 @@ export class Storing {
     const { state } = this.#core
     if (route.varies) walk.varies = true
     let matched = 0
-    route.match(key, attributes, this.#random, binding => {
+    const follow = (binding: Binding): void => {
       matched++
       if (binding.target.kind === 'log') {
         const log = state.logs.get(binding.target.name)
         if (log !== undefined) walk.found.add(log)
       } else {
         const next = state.routes.get(binding.target.name)
-        if (next !== undefined) this.#walk(next, key, attributes, walk)
+        if (next !== undefined) this.#walk(next, keys, attributes, walk)
       }
-    })
+    }
+    for (const key of keys) route.match(key, attributes, this.#random, follow)
     if (matched > 0 || route.config.alternate === undefined) return
     const alternate = state.routes.get(route.config.alternate)
-    if (alternate !== undefined) this.#walk(alternate, key, attributes, walk)
+    if (alternate !== undefined) this.#walk(alternate, keys, attributes, walk)
   }
 
   #nameBytes(name: string): Uint8Array {

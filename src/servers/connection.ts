@@ -12,6 +12,8 @@ export interface ServerConnection {
   receive(bytes: Uint8Array): void
   /** About once a second: heartbeats, handshake deadlines. `nowMs` is monotonic. */
   tick(nowMs: number): void
+  /** A heartbeat of few seconds has been agreed on: a second between ticks is too long. */
+  readonly hasty?: boolean
   /** Says the protocol's own goodbye, then ends the outbox. */
   shutdown(reason: 'stopping' | 'failed' | 'requested', text: string): void
   /** The peer is gone; give back what it held. Called exactly once, last. */

@@ -30,6 +30,8 @@ export const serverLimits = {
   connectionsMax: 16_384,
   /** Between two looks at every connection: heartbeats, deadlines. */
   tickMs: 1000,
+  /** Connections that are `hasty` are ticked so often. */
+  hastyTickMs: 250,
   /** A peer that has been told goodbye gets so long to read it and to close. */
   lingerMs: 5000,
 } as const

@@ -59,6 +59,8 @@ export interface ConnectionSummary {
 /** Why a connection is not read from. */
 const pauses = { server: 1, backlog: 2, flood: 4 } as const
 
+const ticksBetween = serverLimits.tickMs / serverLimits.hastyTickMs
+
 /** All connections of all listeners. */
 export class Connections {
   readonly #clock: Clock
@@ -71,6 +73,7 @@ export class Connections {
   #waiting: Served[] = []
   #flushIsDue = false
   #timer: Timer | undefined
+  #ticks = 0
   #quiet = false
   #whenEmpty: (() => void) | undefined
   readonly #flushDirty = (): void => {
@@ -88,7 +91,7 @@ export class Connections {
     this.#gate.onAlarm(alarm => {
       for (const served of this.#all.values()) served.pause(pauses.backlog, alarm === 'backlog')
     })
-    this.#timer = this.#clock.schedule(serverLimits.tickMs, () => this.#tick())
+    this.#timer = this.#clock.schedule(serverLimits.hastyTickMs, () => this.#tick())
   }
 
   /** Binds a port for a server. Rejects as `Transport.listen` does. */
@@ -201,9 +204,13 @@ export class Connections {
   }
 
   #tick(): void {
-    this.#timer = this.#clock.schedule(serverLimits.tickMs, () => this.#tick())
+    this.#timer = this.#clock.schedule(serverLimits.hastyTickMs, () => this.#tick())
     const nowMs = this.#clock.monotonic()
-    for (const served of this.#all.values()) served.tick(nowMs)
+    this.#ticks++
+    const isForAll = this.#ticks % ticksBetween === 0
+    for (const served of this.#all.values()) {
+      if (isForAll || served.connection.hasty === true) served.tick(nowMs)
+    }
   }
 }
 

@@ -18,33 +18,35 @@ export function resolve(
   const route = model.routes.get(routeName)
   if (route === undefined) return undefined
   const found = new Set<string>()
-  for (const key of keys) walk(model, route, key, attributes, found, new Set())
+  walk(model, route, keys, attributes, found, new Set())
   return [...found]
 }
 
 function walk(
   model: Model,
   route: ModelRoute,
-  key: string,
+  keys: readonly string[],
   attributes: ModelAttributes,
   found: Set<string>,
   seen: Set<string>,
 ): void {
   if (seen.has(route.name)) return
   seen.add(route.name)
-  const matching = route.bindings.filter(binding => matches(route, binding, key, attributes))
+  const matching = route.bindings.filter(binding =>
+    keys.some(key => matches(route, binding, key, attributes)),
+  )
   for (const { target } of matching) {
     if (target.kind === 'log') {
       if (model.logs.has(target.name)) found.add(target.name)
     } else {
       const next = model.routes.get(target.name)
-      if (next !== undefined) walk(model, next, key, attributes, found, seen)
+      if (next !== undefined) walk(model, next, keys, attributes, found, seen)
     }
   }
   const alternate = route.config.alternate
   if (matching.length > 0 || alternate === undefined) return
   const next = model.routes.get(alternate)
-  if (next !== undefined) walk(model, next, key, attributes, found, seen)
+  if (next !== undefined) walk(model, next, keys, attributes, found, seen)
 }
 
 function matches(

@@ -71,6 +71,7 @@ function methodRows(): string[][] {
 
 /** Every difference by the sentence that explains it. */
 const profileTexts: { readonly [Key in Exclude<keyof Profile, 'name'>]: string } = {
+  anonymous: 'the mechanism ANONYMOUS lets guest in, from where guest may come',
   version: 'version that the server names',
   frameMaxMin: 'smallest `frame_max` accepted, in octets',
   deliveryLimit: '`x-delivery-limit` of a quorum queue that names none',

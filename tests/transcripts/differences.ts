@@ -2,12 +2,12 @@
  * Where Spillway answers otherwise than the RabbitMQ that was recorded. What is not here must be
  * the same to the letter. `version`: a later RabbitMQ, whose profile is our default, answers as we
  * do. `wording`: the recorded text prints Erlang terms, and nobody can match on it; the code is the
- * same. `open`: there is no good reason yet, and one of both should change.
+ * same.
  */
 
 export interface Difference {
   readonly scenario: string
-  readonly kind: 'version' | 'wording' | 'open'
+  readonly kind: 'version' | 'wording'
   readonly reason: string
   /** What the recorded answers become, line by line. */
   readonly ours: (answer: string) => string
@@ -40,24 +40,6 @@ export const differences: readonly Difference[] = [
     'frame of 16777223 octets is larger than 131080',
   ),
   {
-    scenario: 'connection: unknown method',
-    kind: 'open',
-    reason: 'RabbitMQ ends the connection without a word; we say 540 first, which is kinder',
-    ours: answer =>
-      answer === 'closed'
-        ? '0 connection.close {"classId":50,"methodId":99,"replyCode":540,"replyText":"NOT_IMPLEMENTED - method 50.99 is unknown"}'
-        : 'closed',
-  },
-  {
-    scenario: 'connection: method cut short',
-    kind: 'open',
-    reason: 'RabbitMQ says FRAME_ERROR; the specification has SYNTAX_ERROR for it, and so do we',
-    ours: answer =>
-      answer
-        .replace('"replyCode":501', '"replyCode":502')
-        .replace('FRAME_ERROR - cannot decode <<0,0>>', 'SYNTAX_ERROR - queue.declare ends early'),
-  },
-  {
     scenario: 'exchange: unknown type',
     kind: 'version',
     reason: 'since RabbitMQ 4 it closes the channel only; what follows here is then out of place',
@@ -78,12 +60,5 @@ export const differences: readonly Difference[] = [
         '"x-first-death-reason":"rejected"}',
         '"x-first-death-reason":"rejected","x-last-death-exchange":"","x-last-death-queue":"t-work","x-last-death-reason":"rejected"}',
       ),
-  },
-  {
-    scenario: 'confirm: full queue',
-    kind: 'open',
-    reason: 'RabbitMQ sets multiple and requeue on a nack to a publisher; they mean nothing there',
-    ours: answer =>
-      answer.replace('"multiple":true,"requeue":true', '"multiple":false,"requeue":false'),
   },
 ]

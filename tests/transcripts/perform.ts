@@ -90,7 +90,8 @@ function greeting(fields: Fields): Fields {
   return {
     ...fields,
     serverProperties: { product: properties['product'], capabilities: properties['capabilities'] },
-    mechanisms: String(fields['mechanisms']).split(' ').sort().join(' '),
+    // Since RabbitMQ 4 there is also ANONYMOUS.
+    mechanisms: String(fields['mechanisms']).replace(' ANONYMOUS', '').split(' ').sort().join(' '),
   }
 }
 

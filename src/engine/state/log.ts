@@ -46,6 +46,8 @@ export interface Traffic {
   dirty: boolean
   /** The earliest wake-up that is in the engine's heap for this log; Infinity: none. */
   armedAt: number
+  /** Records from here on have not been offered to subscribers yet. */
+  offeredNext: number
   /** The log by itself, for routing without an allocation. */
   readonly alone: readonly Log[]
   /** Records at the last compaction. */
@@ -90,6 +92,7 @@ export class Log {
       paused: false,
       dirty: false,
       armedAt: Infinity,
+      offeredNext: 0,
       alone: [this],
       compactedNext: 0,
     }

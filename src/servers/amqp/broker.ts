@@ -125,6 +125,11 @@ export class Broker {
     return info
   }
 
+  /** Before anybody takes or counts what is left: consumers have their messages at once. */
+  serve(info: LogInfo): void {
+    if (info.subscribers > 0 && info.ready > 0) this.engine.serve(info.name)
+  }
+
   /** Throws 405 when the queue is exclusive to another connection. */
   checkOwner(owner: object, vhost: string, name: string, info: LogInfo): void {
     if (info.config.durable) return

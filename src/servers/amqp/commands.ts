@@ -47,7 +47,12 @@ function channel<T>(
 }
 
 const connectionTable: readonly ConnectionCommand[] = [
-  connection(wire.ConnectionStartOk, 'starting', connections.startOk, 'PLAIN, AMQPLAIN, EXTERNAL'),
+  connection(
+    wire.ConnectionStartOk,
+    'starting',
+    connections.startOk,
+    'PLAIN, AMQPLAIN, EXTERNAL, ANONYMOUS',
+  ),
   connection(wire.ConnectionTuneOk, 'tuning', connections.tuneOk, 'may lower, never raise'),
   connection(
     wire.ConnectionOpen,

@@ -174,7 +174,10 @@ export class Connection implements ServerConnection, ChannelHost {
         throw new AmqpError(505, `type ${type} before 'connection.open'`)
     } catch (error) {
       if (!(error instanceof WireError)) throw error
-      this.#refuse(error, number, type === frameMethod && payload.length >= 4 ? idOf(payload) : 0)
+      const method = type === frameMethod && payload.length >= 4
+      const undecodable = method && error.code === 502 && !(error instanceof AmqpError)
+      const told = undecodable ? new AmqpError(501, cannotDecode(payload)) : error
+      this.#refuse(told, number, method ? idOf(payload) : 0)
     }
   }
 
@@ -261,7 +264,9 @@ export class Connection implements ServerConnection, ChannelHost {
     if (id === ChannelOpen.id) throw new AmqpError(504, "second 'channel.open' seen")
     if (command === undefined) {
       if (methodsById.has(id)) throw new AmqpError(503, 'unimplemented method')
-      throw new AmqpError(540, `method ${id >>> 16}.${id & 0xffff} is unknown`)
+      // RabbitMQ hangs up without a word, and nobody who speaks AMQP gets here.
+      this.#finish()
+      return
     }
     const request = command.message.decode(new ByteReader(payload, 4))
     this.#settleTouched()
@@ -471,6 +476,10 @@ export class Connection implements ServerConnection, ChannelHost {
     this.#checkOverdue(nowMs)
   }
 
+  get hasty(): boolean {
+    return this.heartbeatSeconds > 0 && this.heartbeatSeconds < limits.hastyHeartbeatSeconds
+  }
+
   #due(nowMs: number): Due {
     if (this.state === 'closed') return 'nothing'
     if (this.state === 'closing') return this.#pulse.closing(nowMs)
@@ -604,6 +613,13 @@ export class Connection implements ServerConnection, ChannelHost {
 }
 
 const noAttributes: ReadonlyMap<string, AttributeValue> = new Map()
+
+/** RabbitMQ's words for arguments that end early or are none: it prints them. */
+function cannotDecode(payload: Uint8Array): string {
+  // More is cut off with the rest of the text.
+  const shown = payload.subarray(4, 4 + limits.shortStringBytes)
+  return `cannot decode <<${shown.join(',')}>>`
+}
 
 function idOf(payload: Uint8Array): number {
   return (payload[0]! << 24) | (payload[1]! << 16) | (payload[2]! << 8) | payload[3]!

@@ -13,6 +13,8 @@ import { fieldOf, sampleTable, tableOf, tableToPlain } from '../../wire/amqp/fie
 import { WireError } from '../../wire/schema/errors.ts'
 import { copiesOf, deliveredProperties, scanHeaders } from './headers.ts'
 
+const calm = { vhost: '/', deaths: [], deliveryCount: 0, hasMoreKeys: false }
+
 const first: Death = {
   queue: 'q1',
   reason: 'rejected',
@@ -35,16 +37,19 @@ test('a dead letter shows its deaths, newest first, and has lost its expiration'
   const envelope = encodeProperties({
     contentType: 'text/plain',
     expiration: '250',
-    headers: tableOf({ zebra: 1, 'x-death': 'mine', apple: 2 }),
+    headers: tableOf({ zebra: 1, 'x-death': 'mine', apple: 2, CC: ['cc'] }),
   })
   // The first one died again later: it moved to the front.
-  const properties = decodeProperties(deliveredProperties(envelope, '/', [first, second], 0))
+  const properties = decodeProperties(
+    deliveredProperties(envelope, { ...calm, deaths: [first, second], hasMoreKeys: true }),
+  )
   assert.equal(properties.expiration, undefined)
   assert.equal(properties.contentType, 'text/plain')
   const headers = properties.headers!
   assert.deepEqual(
     headers.map(([name]) => name),
     [
+      'CC',
       'apple',
       'x-death',
       'x-first-death-exchange',
@@ -79,8 +84,13 @@ test('a dead letter shows its deaths, newest first, and has lost its expiration'
 test('the reasons have the names of RabbitMQ', () => {
   const reason = (given: Death['reason']) =>
     fieldOf(
-      decodeProperties(deliveredProperties(noProperties, '/', [{ ...first, reason: given }], 0))
-        .headers!,
+      decodeProperties(
+        deliveredProperties(noProperties, {
+          ...calm,
+          deaths: [{ ...first, reason: given }],
+          deliveryCount: 0,
+        }),
+      ).headers!,
       'x-first-death-reason',
     )?.value
   assert.equal(reason('length'), 'maxlen')
@@ -89,7 +99,9 @@ test('the reasons have the names of RabbitMQ', () => {
 
 test('a redelivery of a quorum queue is counted in a header, and the rest stays as it was', () => {
   const envelope = encodeProperties({ expiration: '5', headers: tableOf({ a: 'b' }) })
-  const properties = decodeProperties(deliveredProperties(envelope, '/', [], 3))
+  const properties = decodeProperties(
+    deliveredProperties(envelope, { ...calm, deaths: [], deliveryCount: 3 }),
+  )
   assert.deepEqual({ ...tableToPlain(properties.headers!) }, { a: 'b', 'x-delivery-count': 3 })
   assert.equal(properties.expiration, '5')
 })
@@ -149,3 +161,18 @@ function attempt(run: () => void): boolean {
     return false
   }
 }
+
+test('x-death shows the keys that CC named and not those of BCC', () => {
+  const headers = tableOf({ CC: ['copy'] })
+  const death = { ...first, keys: ['key', 'copy', 'blind'] }
+  const shown = (hasMoreKeys: boolean) => {
+    const envelope = encodeProperties({ headers })
+    const given = { ...calm, deaths: [death], hasMoreKeys }
+    return tableToPlain(decodeProperties(deliveredProperties(envelope, given)).headers!)
+  }
+  const [told] = shown(true)['x-death'] as { 'routing-keys': string[] }[]
+  assert.deepEqual(told?.['routing-keys'], ['key', 'copy'])
+  assert.deepEqual(shown(true)['CC'], ['copy'])
+  // A dead letter that got a key of its own has lost the others.
+  assert.equal(shown(false)['CC'], undefined)
+})

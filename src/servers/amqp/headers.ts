@@ -29,17 +29,31 @@ const reasons: { readonly [Reason in DeathReason]: string } = {
  */
 export function deliveredProperties(
   envelope: Uint8Array,
-  vhost: string,
-  deaths: readonly Death[],
-  deliveryCount: number,
+  {
+    vhost,
+    deaths,
+    deliveryCount,
+    hasMoreKeys,
+  }: {
+    readonly vhost: string
+    readonly deaths: readonly Death[]
+    readonly deliveryCount: number
+    /** The record is still routed by several keys. */
+    readonly hasMoreKeys: boolean
+  },
 ): Uint8Array {
   const properties = decodeProperties(envelope.length === 0 ? noProperties : envelope)
   const added = new Map<string, FieldValue>()
   if (deliveryCount > 0) {
     added.set('x-delivery-count', { type: 'l', value: BigInt(deliveryCount) })
   }
-  if (deaths.length > 0) addDeaths(added, vhost, deaths)
-  const kept = (properties.headers ?? []).filter(([name]) => !added.has(name))
+  const copies = keysIn('CC', properties.headers ?? [])
+  if (deaths.length > 0) addDeaths(added, { vhost, deaths, copies: new Set(copies) })
+  // Keys that CC named are lost when a dead letter gets a key of its own, and so is CC.
+  const replaced = deaths.length > 0 && copies.length > 0 && !hasMoreKeys
+  const kept = (properties.headers ?? []).filter(
+    ([name]) => !added.has(name) && !(replaced && name === 'CC'),
+  )
   const headers = [...kept, ...added].sort(([left], [right]) =>
     left < right ? -1 : left > right ? 1 : 0,
   )
@@ -69,14 +83,25 @@ const streamOffset = 'x-stream-offset'
 
 function addDeaths(
   headers: Map<string, FieldValue>,
-  vhost: string,
-  deaths: readonly Death[],
+  {
+    vhost,
+    deaths,
+    copies,
+  }: {
+    readonly vhost: string
+    readonly deaths: readonly Death[]
+    /** What CC names: further keys that may be shown. Those of BCC may not. */
+    readonly copies: ReadonlySet<string>
+  },
 ): void {
   const last = deaths[0]!
   // A death that repeats moves to the front; so the first one is the one that is longest ago.
   let first = deaths[deaths.length - 1]!
   for (const death of deaths) if (death.time < first.time) first = death
-  headers.set('x-death', { type: 'A', value: deaths.map(death => deathTable(vhost, death)) })
+  headers.set('x-death', {
+    type: 'A',
+    value: deaths.map(death => deathTable(vhost, death, copies)),
+  })
   headers.set('x-first-death-exchange', text(nameOf(vhost, first.route)))
   headers.set('x-first-death-queue', text(nameOf(vhost, first.queue)))
   headers.set('x-first-death-reason', text(reasons[first.reason]))
@@ -85,14 +110,15 @@ function addDeaths(
   headers.set('x-last-death-reason', text(reasons[last.reason]))
 }
 
-function deathTable(vhost: string, death: Death): FieldValue {
+function deathTable(vhost: string, death: Death, copies: ReadonlySet<string>): FieldValue {
+  const keys = death.keys.filter((key, index) => index === 0 || copies.has(nameOf(vhost, key)))
   const table: [string, FieldValue][] = [
     ['count', { type: 'l', value: BigInt(death.count) }],
     ['reason', text(reasons[death.reason])],
     ['queue', text(nameOf(vhost, death.queue))],
     ['time', { type: 'T', value: BigInt(Math.floor(death.time / 1000)) }],
     ['exchange', text(nameOf(vhost, death.route))],
-    ['routing-keys', { type: 'A', value: death.keys.map(text) }],
+    ['routing-keys', { type: 'A', value: keys.map(text) }],
   ]
   if (death.ttlMs !== undefined) table.unshift(['original-expiration', text(String(death.ttlMs))])
   return { type: 'F', value: table }

@@ -11,6 +11,10 @@ export const limits = {
   frameFudge: 8,
   /** Frames before tune-ok: enough for a token in place of a password. */
   handshakeFrameMax: 8192,
+  /** With a shorter heartbeat a connection is ticked more often than once a second. */
+  hastyHeartbeatSeconds: 5,
+  /** A tick that is asked for once a second may come so much early. */
+  tickSlackMs: 50,
   /** From accept to connection.open. */
   handshakeMs: 10_000,
   /** From our close to the peer's close-ok. */

@@ -22,6 +22,8 @@ export interface Profile {
   readonly quorumLevels: number
   /** Quorum queues let returned messages wait: `x-delayed-retry-*`. */
   readonly delayedRetry: boolean
+  /** The mechanism ANONYMOUS, which lets in guest. */
+  readonly anonymous: boolean
   /** An unknown exchange type is a channel error 406; before, it was a connection error 503. */
   readonly unknownTypeIsPrecondition: boolean
   /** A mandatory message to a reply consumer that is there counts as routed. */
@@ -38,6 +40,7 @@ const newest: Profile = {
   globalQos: false,
   quorumLevels: 32,
   delayedRetry: true,
+  anonymous: true,
   unknownTypeIsPrecondition: true,
   replyIsRoute: true,
 }
@@ -64,6 +67,7 @@ export const profiles: { readonly [Name in ProfileName]: Profile } = {
     globalQos: true,
     quorumLevels: 1,
     delayedRetry: false,
+    anonymous: false,
     unknownTypeIsPrecondition: false,
     replyIsRoute: false,
   },

@@ -1,6 +1,7 @@
 /**
  * The times of one connection: deadlines of the handshake and of the goodbye, heartbeats both ways.
- * It is told what happened, and asked once a second; so times are as coarse as that.
+ * It is told what happened, and asked once a second, or more often where the heartbeat is short; so
+ * times are as coarse as that.
  */
 
 import { limits } from './limits.ts'
@@ -40,7 +41,7 @@ export class Pulse {
     this.sent = false
     const intervalMs = heartbeatSeconds * 1000
     if (intervalMs === 0) return 'nothing'
-    if (nowMs - this.#receivedAt > intervalMs * 2) return 'hang-up'
+    if (nowMs - this.#receivedAt >= intervalMs * 2 - limits.tickSlackMs) return 'hang-up'
     if (nowMs - this.#sentAt < intervalMs / 2) return 'nothing'
     this.#sentAt = nowMs
     return 'beat'

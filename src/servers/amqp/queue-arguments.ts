@@ -240,6 +240,10 @@ function erlang(field: FieldValue): string {
       return `{${field.value.scale},${field.value.digits}}`
     case 'V':
       return 'undefined'
+    case 'f':
+    case 'd':
+      // A float is never printed like an integer, and is not equal to one.
+      return Number.isInteger(field.value) ? `${field.value}.0` : String(field.value)
     default:
       return String(field.value)
   }

@@ -166,7 +166,9 @@ export class Consumer extends Holder implements ChannelConsumer {
 
   /** Pauses or resumes, as the peer and the channel's window want it. */
   refresh(): void {
-    const full = !this.settledAtOnce && this.channel.windowFull
+    const { channel } = this
+    // RabbitMQ's limit of a channel holds back those who do not acknowledge, too.
+    const full = this.settledAtOnce ? channel.prefetchFull : channel.windowFull
     const paused = this.channel.host.congested || full
     if (paused === this.#paused || this.#subscription === undefined) return
     this.#paused = paused
@@ -213,7 +215,7 @@ export class Consumer extends Holder implements ChannelConsumer {
       host.frameMax,
     )
     host.delivered()
-    if (channel.windowFull) channel.refreshConsumers()
+    if (!this.settledAtOnce && channel.windowFull) channel.filledBy(this)
   }
 
   #giveBack(position: number): void {
@@ -262,7 +264,12 @@ export function propertiesOf(
   const envelope = record.format === formats.amqpProperties ? record.envelope : noProperties
   if (record.deaths.length === 0 && redeliveries === 0) return envelope
   try {
-    return deliveredProperties(envelope, host.vhost, record.deaths, redeliveries)
+    return deliveredProperties(envelope, {
+      vhost: host.vhost,
+      deaths: record.deaths,
+      deliveryCount: redeliveries,
+      hasMoreKeys: record.moreKeys.length > 0,
+    })
   } catch (error) {
     // We are in the engine's turn: what cannot be read goes out as it is stored.
     if (error instanceof WireError) return envelope
@@ -329,6 +336,7 @@ export class Channel {
   readonly #getters = new Map<string, Holder>()
   #serial = 0
   #windowWasFull = false
+  #reopened = false
   /** For the acknowledgement time-out: the tag that was next at a tick, and when that was. */
   readonly #marks: { readonly tag: number; readonly at: number }[] = []
 
@@ -342,13 +350,26 @@ export class Channel {
     this.host.replied()
   }
 
+  get prefetchFull(): boolean {
+    return this.prefetchGlobal > 0 && this.outstanding >= this.prefetchGlobal
+  }
+
   get windowFull(): boolean {
-    return (this.prefetchGlobal > 0 && this.outstanding >= this.prefetchGlobal) || this.unacked.full
+    return this.prefetchFull || this.unacked.full
   }
 
   refreshConsumers(): void {
     this.#windowWasFull = this.windowFull
     for (const consumer of this.consumers.values()) consumer.refresh()
+  }
+
+  /** The window is full: whoever filled it is asked last when there is room again. */
+  filledBy(consumer: ChannelConsumer): void {
+    if (this.consumers.get(consumer.tag) === consumer) {
+      this.consumers.delete(consumer.tag)
+      this.consumers.set(consumer.tag, consumer)
+    }
+    this.refreshConsumers()
   }
 
   nextHolder(): string {
@@ -384,6 +405,7 @@ export class Channel {
     this.settleAll()
     this.#collect(tag, multiple, settlement)
     this.#settleDue(settlement)
+    this.#share()
   }
 
   /** basic.recover, and the end of the channel: everything goes back. */
@@ -395,7 +417,24 @@ export class Channel {
 
   /** Settles what has been acknowledged in this turn. */
   settleAll(): void {
-    if (this.#due.length > 0) this.#settleDue(settlements.done)
+    if (this.#due.length === 0) return
+    this.#settleDue(settlements.done)
+    this.#share()
+  }
+
+  /**
+   * There is room in the channel's window again: its consumers are served in turn, and the one that
+   * filled it is the last. The engine's turn would begin with the queue of the acknowledgement.
+   */
+  #share(): void {
+    if (!this.#reopened) return
+    this.#reopened = false
+    if (this.prefetchGlobal === 0 || this.consumers.size < 2) return
+    const { engine } = this.host.broker
+    for (const { target } of [...this.consumers.values()]) {
+      if (this.prefetchFull) return
+      engine.serve(target.log)
+    }
   }
 
   #collect(tag: number, multiple: boolean, settlement: Settlement): void {
@@ -436,7 +475,9 @@ export class Channel {
       holder.settled(count)
     }
     due.length = 0
-    if (this.#windowWasFull) this.refreshConsumers()
+    if (!this.#windowWasFull) return
+    this.refreshConsumers()
+    this.#reopened = true
   }
 
   // Confirms
@@ -452,12 +493,22 @@ export class Channel {
   writeConfirms(): void {
     const { writer } = this.host.outbox
     if (this.#confirmed === this.#published) return
-    for (const tag of this.#rejected) {
+    const rejected = this.#rejected
+    for (let index = 0; index < rejected.length; index++) {
+      const tag = rejected[index]!
+      // One nack for a run of them.
+      if (rejected[index + 1] === tag + 1 && this.#confirmed === tag - 1) {
+        let last = index + 1
+        while (rejected[last + 1] === rejected[last]! + 1) last++
+        index = last
+      }
       this.#writeAcks(tag - 1)
-      this.send(BasicNack, { deliveryTag: tag, multiple: false, requeue: false })
-      this.#confirmed = tag
+      const deliveryTag = rejected[index]!
+      // Everything before it is answered; RabbitMQ sets `requeue`, which means nothing here.
+      this.send(BasicNack, { deliveryTag, multiple: true, requeue: true })
+      this.#confirmed = deliveryTag
     }
-    this.#rejected.length = 0
+    rejected.length = 0
     this.#writeAcks(this.#published)
     assert(writer.end >= 0 && this.#confirmed === this.#published, 'each publish is confirmed once')
   }
@@ -508,6 +559,7 @@ export class Channel {
   /** Gives everything back. `engineGone`: there is nobody to give it to. */
   release(engineGone: boolean): void {
     this.endReply()
+    const { transaction } = this
     this.transaction = undefined
     if (engineGone) {
       this.consumers.clear()
@@ -515,6 +567,10 @@ export class Channel {
     }
     for (const consumer of this.consumers.values()) consumer.end()
     this.consumers.clear()
+    // What was acknowledged and not committed was not acknowledged.
+    for (const { tag, position, holder } of transaction?.settlements ?? []) {
+      this.unacked.restore(tag, position, holder)
+    }
     this.returnAll(settlements.failed)
   }
 

@@ -179,6 +179,7 @@ export function get(channel: Channel, request: BasicGet): void {
     const how = 'basic.get operations are not supported by <<"quorum">> queues with'
     fail(405, `cannot obtain access to locked ${what}. ${how} single active consumer`)
   }
+  broker.serve(info)
   const holder = channel.getter(info.name)
   const outcome = broker.engine.lease(holder.target, {
     holder: holder.holder,
@@ -200,7 +201,7 @@ export function get(channel: Channel, request: BasicGet): void {
     attempts > 1,
     exchangeOf(record, host),
     routingKeyOf(record, host),
-    Math.max(0, info.ready - 1),
+    broker.engine.log(info.name)?.ready ?? 0,
     propertiesOf(record, host, quorum ? attempts - 1 : 0),
     record.body,
     host.frameMax,

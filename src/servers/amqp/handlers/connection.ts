@@ -2,7 +2,7 @@
  * connection.*: the handshake, the goodbye. What follows the client's header is connection.start;
  * then start-ok → tune → tune-ok, open → open-ok.
  *
- * Refuses: mechanisms but PLAIN and AMQPLAIN, limits above ours, unknown virtual hosts.
+ * Refuses: mechanisms that are not offered, limits above ours, unknown virtual hosts.
  */
 
 import { ByteReader, ByteWriter, encodeUtf8 } from '../../../base/bytes.ts'
@@ -59,8 +59,10 @@ export function start(connection: Connection): void {
 }
 
 /** EXTERNAL only where the transport has seen a certificate. */
-function mechanismsFor({ context }: Connection): string {
-  return context.peer.certificateName === undefined ? 'PLAIN AMQPLAIN' : 'PLAIN AMQPLAIN EXTERNAL'
+function mechanismsFor({ context, broker }: Connection): string {
+  const anonymous = broker.profile.anonymous ? ' ANONYMOUS' : ''
+  const external = context.peer.certificateName === undefined ? '' : ' EXTERNAL'
+  return `PLAIN AMQPLAIN${anonymous}${external}`
 }
 
 export function startOk(connection: Connection, request: ConnectionStartOk): void {
@@ -97,6 +99,10 @@ function userOf(connection: Connection, mechanism: string, response: Uint8Array)
     const name = peer.certificateName
     const known = name !== undefined && access.isKnown(name)
     return known && mayComeFrom(name) ? name : undefined
+  }
+  if (mechanism === 'ANONYMOUS' && connection.broker.profile.anonymous) {
+    // As RabbitMQ: it is guest who comes in, from where guest may come, without a password.
+    return access.user('guest') !== undefined && mayComeFrom('guest') ? 'guest' : undefined
   }
   const { user, password } = loginOf(mechanism, response)
   return mayComeFrom(user) && access.login(user, password, peer) ? user : undefined

@@ -126,10 +126,15 @@ function check(channel: Channel, content: Content): void {
     const text = `invalid expiration '${content.scan.expiration}': ${content.expirationFault}`
     throw refusal(406, text)
   }
-  if (content.userId !== undefined && content.userId !== channel.host.user) {
+  if (content.userId !== undefined && !mayBe(channel.host, content.userId)) {
     const text = `user_id property set to '${content.userId}' but authenticated user was`
     throw refusal(406, `${text} '${channel.host.user}'`)
   }
+}
+
+/** An impersonator may name anybody in `user-id`. */
+function mayBe({ user, broker }: ChannelHost, claimed: string): boolean {
+  return claimed === user || broker.access.tagsOf(user).includes('impersonator')
 }
 
 function checkGrants({ grants }: ChannelHost, { exchange, routingKey }: Content): void {

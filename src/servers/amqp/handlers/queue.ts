@@ -41,7 +41,7 @@ export function declare(channel: Channel, request: QueueDeclare): void {
   }
   const { broker, vhost } = channel.host
   if (request.passive) {
-    const info = broker.queueFor(channel.host, vhost, given)
+    const info = broker.queueFor(channel.host, vhost, given, { touch: true })
     declared(channel, given, request.noWait, info)
     return
   }
@@ -111,11 +111,13 @@ function declared(
 ): void {
   channel.lastQueue = queue
   if (noWait) return
-  let messageCount = info?.ready ?? 0
+  const { broker } = channel.host
+  if (info !== undefined) broker.serve(info)
+  let messageCount = info === undefined ? 0 : (broker.engine.log(info.name)?.ready ?? 0)
   let consumerCount = info?.subscribers ?? 0
   if (info !== undefined && typeOf(info) === 'stream') {
     messageCount = info.count
-    consumerCount = channel.host.broker.streamReaders.count(info.name)
+    consumerCount = broker.streamReaders.count(info.name)
   }
   channel.send(QueueDeclareOk, { queue, messageCount, consumerCount })
 }
@@ -169,6 +171,7 @@ export function purge(channel: Channel, request: QueuePurge): void {
     const what = named('queue', name, vhost)
     fail(540, `queue.purge not supported by stream queues ${what}`)
   }
+  broker.serve(info)
   const outcome = broker.engine.trim(info.name, { ready: true })
   if (!outcome.ok) refuse(outcome.error, named('queue', name, vhost), outcome.detail)
   if (!request.noWait) channel.send(QueuePurgeOk, { messageCount: outcome.value.count })
@@ -185,6 +188,7 @@ export function remove(channel: Channel, request: QueueDelete): void {
   if (info !== undefined) {
     broker.checkOwner(channel.host, vhost, name, info)
     if (typeOf(info) === 'quorum') refuseConditions(what, request)
+    broker.serve(info)
     const outcome = broker.engine.dropLog(info.name, {
       used: request.ifUnused,
       filled: request.ifEmpty,
