@@ -158,6 +158,7 @@ export const builtInInWire: { readonly [path: string]: readonly string[] } = {
   'src/wire/sqs/digest.ts': ['crypto'],
   // A login by SCRAM is made of digests.
   'src/wire/kafka/scram.ts': ['crypto'],
+  'src/wire/resp/password.ts': ['crypto'],
   // Older clients are answered in their own format, whatever the batch was compressed with.
   'src/wire/kafka/compression.ts': ['zlib'],
 }

@@ -7,9 +7,11 @@ import type { EngineDoor } from '../../engine/engine.ts'
 import type { Clock, Random, Timer } from '../../engine/ports.ts'
 import type { Reply } from '../../wire/resp/reply.ts'
 import type { Request } from '../../wire/resp/request.ts'
+import { Acl } from './acl.ts'
 import { type Command, minorOf } from './command.ts'
 import { defaultConfig } from './config.ts'
 import { RedisError } from './errors.ts'
+import { matches } from './glob.ts'
 import { Keyspace, type Type } from './keyspace.ts'
 import { latestProfile, type ProfileName, profiles } from './profiles.ts'
 import type { Session, Wait } from './session.ts'
@@ -41,6 +43,8 @@ export interface Member {
   kill(): void
   /** Something was written outside of its own turn. */
   wrote(): void
+  /** CLIENT PAUSE is over. */
+  unpaused(): void
 }
 
 interface BlockOptions {
@@ -65,6 +69,7 @@ export class Broker {
   readonly engine: EngineDoor
   readonly options: RedisServerOptions
   readonly keys: Keyspace
+  readonly acl: Acl
   readonly version: string
   readonly minor: number
   readonly config = new Map<string, string>(defaultConfig)
@@ -85,7 +90,8 @@ export class Broker {
   readonly #watchers = new Map<string, Set<Session>>()
   #sessions = 0
 
-  constructor(options: RedisServerOptions) {
+  /** `commands`: all that there are, for the rules of users. */
+  constructor(options: RedisServerOptions, commands: () => Iterable<Command>) {
     this.options = options
     this.engine = options.engine
     const profile = options.profile ?? latestProfile
@@ -97,6 +103,7 @@ export class Broker {
       options.random.uint32().toString(16).padStart(8, '0'),
     ).join('')
     this.keys = new Keyspace(this.engine, () => this.now())
+    this.acl = new Acl(this.engine, commands)
     this.keys.onChange = (database, key) => this.#changed(database, key)
     this.keys.onExpired = (database, key) => {
       this.stats.expired++
@@ -135,6 +142,39 @@ export class Broker {
 
   nextId(): number {
     return ++this.#sessions
+  }
+
+  // Pausing
+
+  #pausedUntil = 0
+  #pausesAll = false
+  #pauseTimer: Timer | undefined
+  readonly #postponed = new Set<Member>()
+
+  /** Commands wait for so long: those that write, or all. A longer pause stays. */
+  pause(ms: number, all: boolean): void {
+    const until = this.options.clock.now() + ms
+    this.#pausesAll = all
+    if (until <= this.#pausedUntil) return
+    this.#pausedUntil = until
+    this.#pauseTimer?.cancel()
+    this.#pauseTimer = this.options.clock.schedule(ms, () => this.unpause())
+  }
+
+  unpause(): void {
+    this.#pausedUntil = 0
+    this.#pauseTimer?.cancel()
+    const waiting = [...this.#postponed]
+    this.#postponed.clear()
+    for (const member of waiting) member.unpaused()
+  }
+
+  /** True when the command has to wait; the member is told when the pause is over. */
+  postpones(command: Command, member: Member): boolean {
+    if (this.#pausedUntil === 0 || command.name.startsWith('client|')) return false
+    const waits = this.#pausesAll || command.flags.includes('write') || command.name === 'exec'
+    if (waits || command.name.endsWith('publish')) this.#postponed.add(member)
+    return this.#postponed.has(member)
   }
 
   // Watching
@@ -346,51 +386,4 @@ export class Broker {
 function push(session: Session, parts: readonly string[]): void {
   session.reply.push(parts.length)
   for (const part of parts) session.reply.bulk(part)
-}
-
-/** Redis' glob: `*`, `?`, `[a-z]`, `[^a]`, and a backslash before a sign that means itself. */
-export function matches(pattern: string, text: string, p = 0, t = 0): boolean {
-  let [at, to] = [p, t]
-  while (at < pattern.length) {
-    const sign = pattern[at]!
-    if (sign === '*') {
-      while (pattern[at + 1] === '*') at++
-      if (at + 1 === pattern.length) return true
-      for (let from = to; from <= text.length; from++) {
-        if (matches(pattern, text, at + 1, from)) return true
-      }
-      return false
-    }
-    if (to >= text.length) return false
-    if (sign === '[') {
-      const set = setAt(pattern, at + 1, text.charCodeAt(to))
-      if (!set.matched) return false
-      at = set.end
-    } else if (sign !== '?') {
-      if (sign === '\\' && at + 1 < pattern.length) at++
-      if (pattern[at] !== text[to]) return false
-    }
-    at++
-    to++
-  }
-  return to === text.length
-}
-
-function setAt(pattern: string, start: number, code: number): { matched: boolean; end: number } {
-  let at = start
-  const negated = pattern[at] === '^'
-  if (negated) at++
-  let matched = false
-  for (; at < pattern.length && pattern[at] !== ']'; at++) {
-    if (pattern[at] === '\\' && at + 1 < pattern.length) at++
-    let low = pattern.charCodeAt(at)
-    let high = low
-    if (pattern[at + 1] === '-' && at + 2 < pattern.length) {
-      high = pattern.charCodeAt(at + 2)
-      at += 2
-    }
-    if (low > high) [low, high] = [high, low]
-    if (code >= low && code <= high) matched = true
-  }
-  return { matched: matched !== negated, end: at }
 }

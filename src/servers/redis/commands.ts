@@ -7,6 +7,7 @@
 import type { Request } from '../../wire/resp/request.ts'
 import type { Broker } from './broker.ts'
 import { type Command, type Handler, minorOf } from './command.ts'
+import * as acl from './handlers/acl.ts'
 import { removeFrom } from './handlers/collections.ts'
 import * as connections from './handlers/connections.ts'
 import * as hashes from './handlers/hashes.ts'
@@ -40,6 +41,7 @@ const many = [1, -1, 1] as const
 const second = [2, 2, 1] as const
 
 const about = server.commandsWith(() => commands)
+const rules = acl.aclWith(() => commands)
 
 /** Rows of a group; a name with a bar is a subcommand. */
 const groups: { readonly [group: string]: readonly Row[] } = {
@@ -320,7 +322,17 @@ const groups: { readonly [group: string]: readonly Row[] } = {
     ['client|id', 2, 'fast', none, '5.0', connections.clientId, ''],
     ['client|info', 2, 'fast', none, '6.2', connections.clientInfo, ''],
     ['client|list', -2, 'admin', none, '2.4', connections.clientList, ''],
-    ['client|kill', -3, 'admin', none, '2.4', connections.clientKill, 'address; ID, ADDR, USER'],
+    [
+      'client|kill',
+      -3,
+      'admin',
+      none,
+      '2.4',
+      connections.clientKill,
+      'address; ID, ADDR, LADDR, USER, TYPE, SKIPME, MAXAGE',
+    ],
+    ['client|pause', -3, 'admin', none, '3.0', connections.clientPause, 'WRITE, ALL'],
+    ['client|unpause', 2, 'admin', none, '6.2', connections.clientUnpause, ''],
     ['client|getname', 2, 'fast', none, '2.6', connections.clientGetName, ''],
     ['client|setname', 3, 'fast', none, '2.6', connections.clientSetName, ''],
     ['client|setinfo', 4, 'fast', none, '7.2', connections.clientSetInfo, ''],
@@ -357,9 +369,24 @@ const groups: { readonly [group: string]: readonly Row[] } = {
     ['latency', -2, 'admin', none, '2.8', server.emptyArray, 'empty'],
     ['cluster', -2, '', none, '3.0', server.clusterDisabled, 'cluster support is disabled'],
     ['acl', -2, 'admin', none, '6.0', noHandler, ''],
-    ['acl|whoami', 2, '', none, '6.0', server.aclWhoAmI, ''],
-    ['acl|list', 2, 'admin', none, '6.0', server.aclList, ''],
-    ['acl|users', 2, 'admin', none, '6.0', server.aclUsers, ''],
+    ['acl|whoami', 2, '', none, '6.0', acl.whoAmI, ''],
+    ['acl|list', 2, 'admin', none, '6.0', acl.list, ''],
+    ['acl|users', 2, 'admin', none, '6.0', acl.users, ''],
+    ['acl|getuser', 3, 'admin', none, '6.0', acl.getUser, 'no selectors'],
+    [
+      'acl|setuser',
+      -3,
+      'admin',
+      none,
+      '6.0',
+      rules.setUser,
+      'commands, keys, channels; no selectors',
+    ],
+    ['acl|deluser', -3, 'admin', none, '6.0', acl.delUser, ''],
+    ['acl|cat', -2, '', none, '6.0', rules.cat, ''],
+    ['acl|dryrun', -4, 'admin', none, '7.0', rules.dryRun, ''],
+    ['acl|genpass', -2, '', none, '6.0', acl.genPass, ''],
+    ['acl|log', -2, 'admin', none, '6.0', server.emptyArray, 'empty'],
     ['function', -2, '', none, '7.0', noHandler, ''],
     ['function|flush', -2, 'write', none, '7.0', connections.ok, 'there are none'],
     ['eval', -3, '', none, '2.6', server.noScript, 'refused: no Lua'],

@@ -13,6 +13,8 @@ import type { Broker, Member } from './broker.ts'
 import { type Command, rightArity } from './command.ts'
 import { findCommand } from './commands.ts'
 import { RedisError, texts } from './errors.ts'
+import { refusalOf, refusalText } from './handlers/acl.ts'
+import { enterAsDefault } from './handlers/connections.ts'
 import { Session } from './session.ts'
 
 /** What a client may send ahead while it waits; then it is not read from. */
@@ -30,7 +32,13 @@ export class Connection implements ServerConnection, Member {
   #paused = false
   readonly #onRequest = (request: Request): boolean => {
     this.#run(request)
-    return this.session.wait === undefined && !this.session.closing
+    return this.session.wait === undefined && !this.session.closing && !this.#isPostponed
+  }
+  /** A request that waits for the end of CLIENT PAUSE. */
+  #postponed: Request | undefined
+
+  get #isPostponed(): boolean {
+    return this.#postponed !== undefined
   }
 
   constructor(broker: Broker, context: ConnectionContext) {
@@ -39,7 +47,7 @@ export class Connection implements ServerConnection, Member {
     const { peer, local } = context
     const addresses = [`${peer.address}:${peer.port}`, `${local.address}:${local.port}`] as const
     this.session = new Session(broker, new Reply(context.outbox.writer), broker.nextId(), addresses)
-    if (broker.options.authenticate === undefined) this.session.user = 'default'
+    enterAsDefault(this.session)
     this.#reader.trusted = this.session.user !== undefined
     broker.stats.connections++
     broker.members.set(this.session.id, this)
@@ -47,7 +55,7 @@ export class Connection implements ServerConnection, Member {
 
   receive(bytes: Uint8Array): void {
     if (this.#over) return
-    if (this.session.wait !== undefined) {
+    if (this.session.wait !== undefined || this.#isPostponed) {
       this.#reader.keep(bytes)
       if (this.#reader.waiting > aheadBytesMax && !this.#paused) this.#pause(true)
       return
@@ -97,7 +105,8 @@ export class Connection implements ServerConnection, Member {
     else if (!rightArity(command, request.count)) {
       broker.countsOf(command).rejected++
       this.#refuse(`ERR wrong number of arguments for '${command.name}' command`)
-    } else this.#dispatch(command, request)
+    } else if (broker.postpones(command, this)) this.#postponed = request.copy()
+    else this.#dispatch(command, request)
     if (session.replies === 'off' || session.replies === 'skip') {
       reply.out.end = start
       if (session.replies === 'skip') session.replies = 'on'
@@ -125,6 +134,14 @@ export class Connection implements ServerConnection, Member {
       broker.countsOf(command).rejected++
       this.#refuse(texts.noAuth)
       return
+    }
+    if (session.acl !== undefined) {
+      const refusal = refusalOf(session.acl, command, request)
+      if (refusal !== undefined) {
+        broker.countsOf(command).rejected++
+        this.#refuse(refusalText(session, refusal))
+        return
+      }
     }
     if (session.queue !== undefined && !command.isImmediate) {
       if (command.flags.includes('no-multi')) {
@@ -166,6 +183,21 @@ export class Connection implements ServerConnection, Member {
       if (this.#over || this.session.wait !== undefined) return
       if (this.#paused) this.#pause(false)
       this.#turn(() => this.#reader.resume(this.#onRequest))
+    })
+  }
+
+  unpaused(): void {
+    this.broker.options.clock.soon(() => {
+      const postponed = this.#postponed
+      if (this.#over || postponed === undefined) return
+      this.#postponed = undefined
+      if (this.#paused) this.#pause(false)
+      this.#turn(() => {
+        this.#run(postponed)
+        if (this.session.wait === undefined && !this.#isPostponed) {
+          this.#reader.resume(this.#onRequest)
+        }
+      })
     })
   }
 

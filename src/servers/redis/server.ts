@@ -2,7 +2,9 @@
 
 import type { ConnectionContext, ProtocolServer } from '../connection.ts'
 import { Broker, type RedisServerOptions } from './broker.ts'
+import { commands } from './commands.ts'
 import { Connection } from './connection.ts'
+import { allOf } from './handlers/acl.ts'
 
 export type { RedisServerOptions } from './broker.ts'
 export type { ProfileName } from './profiles.ts'
@@ -15,7 +17,7 @@ export type { ProfileName } from './profiles.ts'
  * ```
  */
 export function redisServer(options: RedisServerOptions): ProtocolServer {
-  const broker = new Broker(options)
+  const broker = new Broker(options, () => allOf(commands))
   return {
     name: 'redis',
     accept: (context: ConnectionContext) => new Connection(broker, context),

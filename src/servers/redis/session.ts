@@ -2,6 +2,7 @@
 
 import type { Reply } from '../../wire/resp/reply.ts'
 import type { Request } from '../../wire/resp/request.ts'
+import type { AclUser } from './acl.ts'
 import type { Broker } from './broker.ts'
 import type { Command } from './command.ts'
 import type { Type, Values } from './keyspace.ts'
@@ -34,6 +35,8 @@ export class Session {
   library = ''
   libraryVersion = ''
   user: string | undefined
+  /** The user's rules; undefined: everything is allowed. */
+  acl: AclUser | undefined
   closing = false
   noEvict = false
   replies: 'on' | 'off' | 'skip' | 'skip-next' = 'on'

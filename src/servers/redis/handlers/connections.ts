@@ -9,19 +9,38 @@ import { has, integer } from './words.ts'
 
 const wrongPassword = 'WRONGPASS invalid username-password pair or user is disabled.'
 
+/** Before somebody has said who they are: in, when the default user needs no password. */
+export function enterAsDefault(session: Session): void {
+  const { options, acl } = session.broker
+  const rules = acl.users.get('default')
+  const isOpen =
+    rules === undefined ? options.authenticate === undefined : rules.isOn && rules.needsNoPassword
+  session.user = isOpen ? 'default' : undefined
+  session.acl = isOpen ? rules : undefined
+}
+
 function logIn(session: Session, user: string, password: string): void {
-  const { options } = session.broker
-  const [address = '', port = '0'] = session.address.split(/:(?=\d+$)/)
-  const peer = { address, port: Number(port), tls: false }
-  if (options.authenticate === undefined) {
+  const { options, acl } = session.broker
+  const rules = acl.users.get(user)
+  if (rules !== undefined) {
+    if (!rules.isOn || !rules.accepts(password)) fail(wrongPassword)
+  } else if (options.authenticate === undefined) {
     if (user !== 'default') fail(wrongPassword)
-  } else if (!options.authenticate(user, password, peer)) fail(wrongPassword)
+  } else {
+    const [address = '', port = '0'] = session.address.split(/:(?=\d+$)/)
+    const peer = { address, port: Number(port), tls: false }
+    if (!options.authenticate(user, password, peer)) fail(wrongPassword)
+  }
   session.user = user
+  session.acl = rules
 }
 
 export function auth(session: Session, request: Request): void {
   if (request.count > 3) fail(texts.syntax)
-  if (request.count === 2 && session.broker.options.authenticate === undefined) {
+  const rules = session.broker.acl.users.get('default')
+  const isOpen =
+    rules === undefined ? session.broker.options.authenticate === undefined : rules.needsNoPassword
+  if (request.count === 2 && isOpen) {
     fail(
       'ERR AUTH <password> called without any password configured for the default user. Are you sure your configuration is correct?',
     )
@@ -107,7 +126,7 @@ export function reset(session: Session): void {
   session.name = ''
   session.replies = 'on'
   session.reply.protocol = 2
-  if (session.broker.options.authenticate !== undefined) session.user = undefined
+  enterAsDefault(session)
   session.reply.simple('RESET')
 }
 
@@ -148,28 +167,93 @@ export function clientInfo(session: Session): void {
   session.reply.verbatim(`${line(session)}\n`)
 }
 
-export function clientList(session: Session): void {
-  const members = [...session.broker.members.values()]
+/** CLIENT LIST [TYPE type] [ID id …]. */
+export function clientList(session: Session, request: Request): void {
+  let members = [...session.broker.members.values()]
+  if (has(request, 2, 'TYPE', 1) && request.count === 4) {
+    const fits = killFilter(session, request, 2, request.text(3))
+    members = members.filter(member => fits(member.session))
+  } else if (has(request, 2, 'ID', 1)) {
+    const ids = new Set<number>()
+    for (let at = 3; at < request.count; at++)
+      ids.add(integer(request.text(at), 'ERR Invalid client ID'))
+    members = members.filter(member => ids.has(member.session.id))
+  } else if (request.count > 2) fail(texts.syntax)
   session.reply.verbatim(`${members.map(member => line(member.session)).join('\n')}\n`)
 }
 
 export function clientKill(session: Session, request: Request): void {
   const { members } = session.broker
   const isOld = request.count === 3
+  if (!isOld && request.count % 2 === 1) fail(texts.syntax)
+  let skipMe = !isOld
+  const filters: ((other: Session) => boolean)[] = []
+  for (let at = 2; !isOld && at < request.count; at += 2) {
+    const value = request.text(at + 1)
+    if (request.is(at, 'SKIPME')) {
+      if (!/^(yes|no)$/i.test(value)) fail(texts.syntax)
+      skipMe = value.toLowerCase() === 'yes'
+    } else filters.push(killFilter(session, request, at, value))
+  }
   const found = [...members.values()].filter(({ session: other }) => {
     if (isOld) return other.address === request.text(2)
-    for (let at = 2; at + 1 < request.count; at += 2) {
-      if (request.is(at, 'ID') && other.id !== integer(request.text(at + 1))) return false
-      if (request.is(at, 'ADDR') && other.address !== request.text(at + 1)) return false
-      if (request.is(at, 'USER') && other.user !== request.text(at + 1)) return false
-      if (request.is(at, 'SKIPME') && request.is(at + 1, 'NO')) continue
-    }
-    return other !== session || (request.is(2, 'ID') && request.count === 4)
+    return !(skipMe && other === session) && filters.every(fits => fits(other))
   })
   if (isOld && found.length === 0) fail('ERR No such client')
   if (isOld) session.reply.ok()
   else session.reply.integer(found.length)
   for (const member of found) member.kill()
+}
+
+function killFilter(
+  session: Session,
+  request: Request,
+  at: number,
+  value: string,
+): (other: Session) => boolean {
+  if (request.is(at, 'ID')) {
+    const id = integer(value, 'ERR client-id should be greater than 0')
+    if (id < 1) fail('ERR client-id should be greater than 0')
+    return other => other.id === id
+  }
+  if (request.is(at, 'ADDR')) return other => other.address === value
+  if (request.is(at, 'LADDR')) return other => other.localAddress === value
+  if (request.is(at, 'USER')) {
+    const { users } = session.broker.acl
+    if (value !== 'default' && !users.has(value) && session.user !== value) {
+      fail(`ERR No such user '${value}'`)
+    }
+    return other => other.user === value
+  }
+  if (request.is(at, 'TYPE')) {
+    const type = value.toLowerCase()
+    if (!['normal', 'master', 'replica', 'slave', 'pubsub'].includes(type)) {
+      fail(`ERR Unknown client type '${value}'`)
+    }
+    return other => type === (other.isSubscriber ? 'pubsub' : 'normal')
+  }
+  if (session.broker.since('7.4') && request.is(at, 'MAXAGE')) {
+    const age = integer(value)
+    return other => (session.now - other.since) / 1000 >= age
+  }
+  return fail(texts.syntax)
+}
+
+/** CLIENT PAUSE milliseconds [WRITE | ALL]. */
+export function clientPause(session: Session, request: Request): void {
+  const ms = integer(request.text(2), 'ERR timeout is not an integer or out of range')
+  if (ms < 0) fail('ERR timeout is negative')
+  const isWrite = request.count > 3 && request.is(3, 'WRITE')
+  if (request.count > 4 || (request.count > 3 && !isWrite && !request.is(3, 'ALL'))) {
+    fail(texts.syntax)
+  }
+  session.broker.pause(ms, !isWrite)
+  session.reply.ok()
+}
+
+export function clientUnpause(session: Session): void {
+  session.broker.unpause()
+  session.reply.ok()
 }
 
 export function clientReply(session: Session, request: Request): void {

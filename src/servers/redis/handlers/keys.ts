@@ -1,8 +1,8 @@
 /** Commands on keys of every type. Engine: the directory's table; a stream's log and table. */
 
 import type { Request } from '../../../wire/resp/request.ts'
-import { matches } from '../broker.ts'
 import { fail, texts } from '../errors.ts'
+import { matches } from '../glob.ts'
 import { databaseCount, type Entry } from '../keyspace.ts'
 import type { Session } from '../session.ts'
 import { has, integer, integer64 } from './words.ts'

@@ -1,7 +1,7 @@
 /** Publish and subscribe. Nothing of it is stored; it knows no engine. */
 
 import type { Request } from '../../../wire/resp/request.ts'
-import { matches } from '../broker.ts'
+import { matches } from '../glob.ts'
 import type { Session } from '../session.ts'
 
 type Kind = 'channels' | 'patterns' | 'shardChannels'

@@ -1,9 +1,9 @@
 /** INFO, CONFIG, COMMAND, and the questions that monitoring asks. */
 
 import type { Request } from '../../../wire/resp/request.ts'
-import { matches } from '../broker.ts'
 import { type Command, keysOf } from '../command.ts'
 import { fail, texts } from '../errors.ts'
+import { matches } from '../glob.ts'
 import type { Session } from '../session.ts'
 
 export function info(session: Session, request: Request): void {
@@ -145,18 +145,6 @@ export function clusterDisabled(): void {
 
 export function noScript(): void {
   fail(texts.noScript)
-}
-
-export function aclWhoAmI(session: Session): void {
-  session.reply.bulk(session.user ?? 'default')
-}
-
-export function aclList(session: Session): void {
-  session.reply.bulks(['user default on nopass sanitize-payload ~* &* +@all'])
-}
-
-export function aclUsers(session: Session): void {
-  session.reply.bulks(['default'])
 }
 
 export function memoryUsage(session: Session, request: Request): void {
