@@ -12,6 +12,7 @@ import { FetchSessions } from './fetch-sessions.ts'
 import { limits } from './limits.ts'
 import type { Configs } from './mapping.ts'
 import { Memory } from './memory.ts'
+import { ModernGroup } from './modern-group.ts'
 import { Offsets } from './offsets.ts'
 import { Producers } from './producers.ts'
 import type { ProfileName } from './profiles.ts'
@@ -66,6 +67,7 @@ export class Broker {
   readonly credentials: Credentials
   readonly fetchSessions: FetchSessions
   readonly groups = new Map<string, ClassicGroup>()
+  readonly modernGroups = new Map<string, ModernGroup>()
   readonly members = new Set<Member>()
   readonly partitions: number
   readonly profile: ProfileName
@@ -126,7 +128,7 @@ export class Broker {
   group(id: string): ClassicGroup {
     const known = this.groups.get(id)
     if (known !== undefined) return known
-    if (this.groups.size >= limits.groupsMax) throw new KafkaError(codes.INVALID_GROUP_ID)
+    this.#checkGroupCount()
     const group = new ClassicGroup(id, {
       deadlines: this.deadlines,
       newId: prefix => this.newMemberId(prefix),
@@ -134,6 +136,37 @@ export class Broker {
     })
     this.groups.set(id, group)
     return group
+  }
+
+  /** A group is of one kind while it has members; an empty one becomes what is asked for. */
+  modernGroup(id: string, mayCreate: boolean): ModernGroup {
+    const known = this.modernGroups.get(id)
+    if (known !== undefined) return known
+    if (!mayCreate) throw new KafkaError(codes.UNKNOWN_MEMBER_ID, 'Unknown member.')
+    const classic = this.groups.get(id)
+    if (classic !== undefined && classic.members.size > 0) {
+      throw new KafkaError(codes.GROUP_ID_NOT_FOUND, `Group ${id} is not a consumer group.`)
+    }
+    classic?.end()
+    this.groups.delete(id)
+    this.#checkGroupCount()
+    const { deadlines } = this
+    const group = new ModernGroup(id, { deadlines, topics: () => this.topics.list() })
+    this.modernGroups.set(id, group)
+    return group
+  }
+
+  /** True when a member of the classic protocol may come in. */
+  mayBeClassic(id: string): boolean {
+    const modern = this.modernGroups.get(id)
+    if (modern !== undefined && modern.members.size > 0) return false
+    this.modernGroups.delete(id)
+    return true
+  }
+
+  #checkGroupCount(): void {
+    if (this.groups.size + this.modernGroups.size < limits.groupsMax) return
+    throw new KafkaError(codes.INVALID_GROUP_ID)
   }
 
   createTopic(name: string, partitions: number, configs: Configs): Topic {

@@ -9,6 +9,7 @@ import type { Api } from '../../wire/kafka/message.ts'
 import * as cluster from '../../wire/kafka/messages/cluster.ts'
 import * as data from '../../wire/kafka/messages/data.ts'
 import * as groups from '../../wire/kafka/messages/groups.ts'
+import * as modern from '../../wire/kafka/messages/modern-groups.ts'
 import * as security from '../../wire/kafka/messages/security.ts'
 import * as topics from '../../wire/kafka/messages/topics.ts'
 import * as transactions from '../../wire/kafka/messages/transactions.ts'
@@ -17,6 +18,7 @@ import * as aboutCluster from './handlers/cluster.ts'
 import * as aboutConfigs from './handlers/configs.ts'
 import { fetch } from './handlers/fetch.ts'
 import * as aboutGroups from './handlers/groups.ts'
+import * as modernGroups from './handlers/modern-groups.ts'
 import * as aboutOffsets from './handlers/offsets.ts'
 import * as places from './handlers/places.ts'
 import { produce } from './handlers/produce.ts'
@@ -102,6 +104,8 @@ const table: readonly Command[] = [
   command(transactions.DescribeProducers, [0, 0], aboutTransactions.describeProducers),
   command(transactions.DescribeTransactions, [0, 0], aboutTransactions.describeTransactions),
   command(transactions.ListTransactions, [0, 2], aboutTransactions.listTransactions),
+  command(modern.ConsumerGroupHeartbeat, [0, 1], modernGroups.consumerGroupHeartbeat, 'KIP-848'),
+  command(modern.ConsumerGroupDescribe, [0, 1], modernGroups.consumerGroupDescribe),
   command(topics.ListConfigResources, [0, 1], stubs.listConfigResources),
   command(cluster.DescribeTopicPartitions, [0, 0], aboutCluster.describeTopicPartitions),
 ]

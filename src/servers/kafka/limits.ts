@@ -15,6 +15,9 @@ export const limits = {
   sessionTimeoutMsMin: 6_000,
   sessionTimeoutMsMax: 1_800_000,
   membersMax: 10_000,
+  /** Kafka's group.consumer.session.timeout.ms and group.consumer.heartbeat.interval.ms. */
+  modernSessionMs: 45_000,
+  modernHeartbeatMs: 5_000,
   groupsMax: 100_000,
   /** Bytes of the text that is kept with a committed offset. */
   metadataBytesMax: 4096,

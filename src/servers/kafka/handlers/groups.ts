@@ -20,6 +20,9 @@ export function joinGroup(call: Call, request: RequestOf<typeof wire.JoinGroup>)
   ) {
     return joinFailure(codes.INVALID_SESSION_TIMEOUT, memberId)
   }
+  if (!broker.mayBeClassic(groupId)) {
+    return joinFailure(codes.INCONSISTENT_GROUP_PROTOCOL, memberId)
+  }
   const known = broker.groups.get(groupId)
   if (known === undefined && memberId !== '') {
     return joinFailure(codes.UNKNOWN_MEMBER_ID, memberId)
@@ -111,6 +114,11 @@ export function describeGroups(
   return { groups: request.groups.map(id => describe(call, id)) }
 }
 
+/** An unknown group was just dead, before DescribeGroups 6 (KIP-1043). */
+function notFoundSince6({ version }: Call): number {
+  return version >= 6 ? codes.GROUP_ID_NOT_FOUND : 0
+}
+
 function describe(call: Call, groupId: string): Described {
   const { broker } = call
   const group = broker.groups.get(groupId)
@@ -118,8 +126,14 @@ function describe(call: Call, groupId: string): Described {
   if (!mayDo(call, 'describe', 'group', groupId)) {
     return { ...unknown, errorCode: codes.GROUP_AUTHORIZATION_FAILED, groupState: '' }
   }
+  if (broker.modernGroups.has(groupId)) {
+    const errorMessage = `Group ${groupId} is not a classic group.`
+    return { ...unknown, errorCode: notFoundSince6(call), errorMessage, groupState: 'Dead' }
+  }
   if (group === undefined) {
-    return { ...unknown, groupState: broker.offsets.has(groupId) ? 'Empty' : 'Dead' }
+    const isEmpty = broker.offsets.has(groupId)
+    const errorCode = isEmpty ? 0 : notFoundSince6(call)
+    return { ...unknown, errorCode, groupState: isEmpty ? 'Empty' : 'Dead' }
   }
   const isStable = group.state === 'Stable'
   return {
@@ -150,8 +164,14 @@ export function listGroups(
   const { broker } = call
   const states = request.statesFilter.map(each => each.toLowerCase())
   const types = request.typesFilter.map(each => each.toLowerCase())
-  const ids = new Set([...broker.groups.keys(), ...broker.offsets.groups])
+  const { modernGroups } = broker
+  const ids = new Set([...broker.groups.keys(), ...modernGroups.keys(), ...broker.offsets.groups])
   const groups = [...ids].map(groupId => {
+    const modern = modernGroups.get(groupId)
+    if (modern !== undefined) {
+      const groupState: string = modern.state
+      return { groupId, protocolType: 'consumer', groupState, groupType: 'consumer' }
+    }
     const group = broker.groups.get(groupId)
     const groupState: string = group?.state ?? 'Empty'
     const protocolType = group?.protocolType ?? ''
@@ -159,7 +179,7 @@ export function listGroups(
   })
   const isWanted = (group: (typeof groups)[number]) =>
     (states.length === 0 || states.includes(group.groupState.toLowerCase())) &&
-    (types.length === 0 || types.includes('classic')) &&
+    (types.length === 0 || types.includes(group.groupType)) &&
     mayDo(call, 'describe', 'group', group.groupId)
   return { errorCode: 0, groups: groups.filter(isWanted) }
 }
@@ -177,10 +197,14 @@ function remove(call: Call, groupId: string): number {
   const { broker } = call
   if (!mayDo(call, 'delete', 'group', groupId)) return codes.GROUP_AUTHORIZATION_FAILED
   const group: ClassicGroup | undefined = broker.groups.get(groupId)
-  if (group === undefined && !broker.offsets.has(groupId)) return codes.GROUP_ID_NOT_FOUND
-  if (group !== undefined && group.members.size > 0) return codes.NON_EMPTY_GROUP
+  const modern = broker.modernGroups.get(groupId)
+  const isKnown = group !== undefined || modern !== undefined || broker.offsets.has(groupId)
+  if (!isKnown) return codes.GROUP_ID_NOT_FOUND
+  if ((group?.members.size ?? 0) + (modern?.members.size ?? 0) > 0) return codes.NON_EMPTY_GROUP
   group?.end()
+  modern?.end()
   broker.groups.delete(groupId)
+  broker.modernGroups.delete(groupId)
   broker.offsets.removeGroup(groupId)
   return 0
 }

@@ -32,6 +32,10 @@ function judge(call: Call, who: Who, isTransactional: boolean): number {
   const { broker } = call
   if (!mayDo(call, 'read', 'group', who.groupId)) return codes.GROUP_AUTHORIZATION_FAILED
   const group = broker.groups.get(who.groupId)
+  const modern = broker.modernGroups.get(who.groupId)
+  if (modern !== undefined && modern.members.size > 0) {
+    return modern.judge(who.memberId, who.generation)
+  }
   const isAlone = who.generation < 0 && who.memberId === ''
   if (group === undefined) return isAlone || isTransactional ? 0 : codes.ILLEGAL_GENERATION
   if (isAlone) return group.members.size === 0 || isTransactional ? 0 : codes.UNKNOWN_MEMBER_ID
@@ -199,11 +203,12 @@ export function offsetDelete(
     return { errorCode: codes.GROUP_AUTHORIZATION_FAILED, topics: [] }
   }
   const group = broker.groups.get(groupId)
-  if (group === undefined && !broker.offsets.has(groupId)) {
+  if (group === undefined && !broker.offsets.has(groupId) && !broker.modernGroups.has(groupId)) {
     return { errorCode: codes.GROUP_ID_NOT_FOUND, topics: [] }
   }
   // We do not read what members subscribe to: a group that has some keeps all of its places.
-  const isInUse = group !== undefined && group.members.size > 0
+  const modern = broker.modernGroups.get(groupId)
+  const isInUse = (group?.members.size ?? 0) + (modern?.members.size ?? 0) > 0
   const topics = request.topics.map(({ name, partitions }) => ({
     name,
     partitions: partitions.map(({ partitionIndex }) => {
