@@ -19,6 +19,7 @@ import { type AmqpServer, amqpServer } from '../servers/amqp/server.ts'
 import type { KafkaServer } from '../servers/kafka/server.ts'
 import { lateServer } from '../servers/late-server.ts'
 import { Connections } from '../servers/listener.ts'
+import type { ReadPlain } from '../servers/plain-record.ts'
 import type { Transport } from '../servers/transport.ts'
 import { CommandFailure } from './failure.ts'
 import type { Log } from './log.ts'
@@ -157,13 +158,18 @@ async function bindPorts(parts: Parts, connections: Connections): Promise<Broker
 }
 
 async function bindAmqp(
-  { plan, engine, random }: Parts,
+  { plan, engine, random, later }: Parts,
   connections: Connections,
   { endpoints, transport }: { readonly endpoints: Endpoint[]; readonly transport: Transport },
 ): Promise<AmqpServer | undefined> {
   if (plan.amqpPort === undefined) return undefined
+  let readPlain: ReadPlain | undefined
+  later.push(async () => {
+    readPlain = (await import('./plain-records.ts')).readPlain
+  })
   const server = amqpServer({
     engine,
+    readPlain: record => readPlain?.(record),
     random,
     now: systemClock.now,
     profile: plan.profile,

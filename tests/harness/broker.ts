@@ -34,6 +34,7 @@ export interface SpillwayBroker extends RunningBroker {
   readonly httpPort: number
   readonly kafkaPort: number
   readonly redisPort: number
+  readonly sqsPort: number
   readonly folder: string
 }
 
@@ -95,6 +96,7 @@ function describe(
     httpPort: ports.http,
     kafkaPort: ports.kafka,
     redisPort: ports.redis,
+    sqsPort: ports.sqs,
     url: `amqp://127.0.0.1:${ports.amqp}`,
     folder,
     pid: child.pid,
@@ -115,6 +117,7 @@ interface BoundPorts {
   readonly http: number
   readonly kafka: number
   readonly redis: number
+  readonly sqs: number
 }
 
 async function waitForReadyFile(
@@ -149,8 +152,8 @@ function readPorts(file: string): BoundPorts | undefined {
     const content: { ports?: unknown } = JSON.parse(readFileSync(file, 'utf8'))
     const ports = (content.ports ?? content) as Partial<BoundPorts>
     if (typeof ports.amqp !== 'number') return undefined
-    const { amqp, http = 0, kafka = 0, redis = 0 } = ports
-    return { amqp, http, kafka, redis }
+    const { amqp, http = 0, kafka = 0, redis = 0, sqs = 0 } = ports
+    return { amqp, http, kafka, redis, sqs }
   } catch {
     return undefined
   }

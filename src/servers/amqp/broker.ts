@@ -7,6 +7,7 @@
 import type { EngineDoor } from '../../engine/engine.ts'
 import type { LogInfo } from '../../engine/model.ts'
 import type { Random } from '../../engine/ports.ts'
+import type { ReadPlain } from '../plain-record.ts'
 import { Access, type Authenticate, type Digest } from './access.ts'
 import type { Connection } from './connection.ts'
 import { fail, locked, named, refuse } from './errors.ts'
@@ -39,6 +40,8 @@ export interface AmqpServerOptions {
   readonly vhosts?: readonly string[] | undefined
   /** Users that may come in from loopback addresses only; default: guest. */
   readonly loopbackUsers?: readonly string[] | undefined
+  /** Reads what other protocols have taken in; without it such a message is its body alone. */
+  readonly readPlain?: ReadPlain | undefined
   /** For server-properties. */
   readonly product?: string | undefined
   readonly clusterName?: string | undefined

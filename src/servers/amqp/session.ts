@@ -29,6 +29,7 @@ import type { Grants } from './access.ts'
 import type { Broker } from './broker.ts'
 import { Content } from './content.ts'
 import { fail } from './errors.ts'
+import { isForeign, messageOf } from './foreign.ts'
 import { deliveredProperties } from './headers.ts'
 import { type QueueType, queueDefinitionOf, retriesOf } from './mapping.ts'
 import type { NameMemory } from './names.ts'
@@ -191,6 +192,7 @@ export class Consumer extends Holder implements ChannelConsumer {
     const { channel } = this
     const { host } = channel
     const { record, attempts } = delivery
+    const message = shown(record, host, this.target.log)
     let tag: number
     if (this.settledAtOnce) {
       tag = channel.unacked.skip()
@@ -208,10 +210,10 @@ export class Consumer extends Holder implements ChannelConsumer {
       this.#tagBytes,
       tag,
       attempts > 1,
-      exchangeOf(record, host),
-      routingKeyOf(record, host),
-      propertiesOf(record, host, this.#quorum ? attempts - 1 : 0),
-      record.body,
+      exchangeOf(message, host),
+      routingKeyOf(message, host),
+      propertiesOf(message, host, this.#quorum ? attempts - 1 : 0),
+      message.body,
       host.frameMax,
     )
     host.delivered()
@@ -240,6 +242,13 @@ export class Refused extends Error {
     this.error = error
     this.detail = detail
   }
+}
+
+/** The record as AMQP has it: another protocol's is translated. */
+export function shown(record: StoredRecord, host: ChannelHost, log: string): StoredRecord {
+  if (!isForeign(record)) return record
+  const { readPlain } = host.broker.options
+  return readPlain === undefined ? record : messageOf(record, readPlain, log)
 }
 
 export function exchangeOf(record: StoredRecord, host: ChannelHost): Uint8Array {

@@ -11,6 +11,7 @@ import { formats } from '../../engine/model.ts'
 import { decodeProperties, noProperties, writeDeliver } from '../../wire/amqp/content.ts'
 import { WireError } from '../../wire/schema/errors.ts'
 import { fail } from './errors.ts'
+import { isForeign, messagesOf } from './foreign.ts'
 import { streamProperties } from './headers.ts'
 import { limits } from './limits.ts'
 import { shortStringBytes } from './names.ts'
@@ -147,10 +148,21 @@ export class StreamConsumer extends Holder implements ChannelConsumer {
     const outcome = channel.host.broker.engine.read(target.log, { position: this.#next }, bounds)
     if (!outcome.ok) return
     for (const record of outcome.value) {
-      if (channel.windowFull) return
+      for (const message of this.#messagesOf(record)) {
+        // A batch may have been left in the middle.
+        if (message.position < this.#next) continue
+        if (channel.windowFull || this.#credit <= 0) return
+        this.#next = message.position + message.span
+        if (this.#wants(message)) this.#deliver(message)
+      }
       this.#next = record.position + record.span
-      if (this.#wants(record)) this.#deliver(record)
     }
+  }
+
+  #messagesOf(record: StoredRecord): readonly StoredRecord[] {
+    const { readPlain } = this.channel.host.broker.options
+    if (readPlain === undefined || !isForeign(record)) return [record]
+    return messagesOf(record, readPlain, this.target.log)
   }
 
   #wants(record: StoredRecord): boolean {

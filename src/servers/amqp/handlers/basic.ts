@@ -36,6 +36,7 @@ import {
   Refused,
   routingKeyOf,
   settlements,
+  shown,
   typeOf,
 } from '../session.ts'
 import { streamFilterOf, streamFromOf } from '../stream-arguments.ts'
@@ -192,12 +193,13 @@ export function get(channel: Channel, request: BasicGet): void {
     channel.send(BasicGetEmpty, {})
     return
   }
-  const { record, attempts } = delivery
+  const { attempts } = delivery
+  const record = shown(delivery.record, host, info.name)
   const { unacked } = channel
   writeGetOk(
     host.outbox.writer,
     channel.number,
-    request.noAck ? unacked.skip() : unacked.add(record.position, holder),
+    request.noAck ? unacked.skip() : unacked.add(delivery.record.position, holder),
     attempts > 1,
     exchangeOf(record, host),
     routingKeyOf(record, host),

@@ -12,7 +12,7 @@ import { attributesOf, queueDefinitionOf } from '../mapping.ts'
 import { engineName } from '../names.ts'
 import { kindOf } from '../policies.ts'
 import { checkExpiration } from '../queue-arguments.ts'
-import { type Channel, exchangeOf, propertiesOf, routingKeyOf } from '../session.ts'
+import { type Channel, exchangeOf, propertiesOf, routingKeyOf, shown } from '../session.ts'
 import { asHeard, directChannel } from './direct.ts'
 import {
   badRequest,
@@ -169,7 +169,7 @@ export function getMessages(request: Request): readonly JsonObject[] {
   // What is borrowed from the engine is read before anything else is asked of it.
   const messages = outcome.value.map((delivery, index) => {
     const left = Math.max(0, info.ready - 1 - index)
-    return messageView(channel, delivery, { quorum, left, body })
+    return messageView(channel, delivery, { log: info.name, quorum, left, body })
   })
   if (mode !== 'at-once' && outcome.value.length > 0) {
     const positions = outcome.value.map(({ record }) => record.position)
@@ -189,10 +189,16 @@ function checkRead(channel: Channel, queue: string): void {
 
 function messageView(
   channel: Channel,
-  { record, attempts }: Delivery,
-  options: { readonly quorum: boolean; readonly left: number; readonly body: JsonObject },
+  { record: stored, attempts }: Delivery,
+  options: {
+    readonly log: string
+    readonly quorum: boolean
+    readonly left: number
+    readonly body: JsonObject
+  },
 ): JsonObject {
   const { host } = channel
+  const record = shown(stored, host, options.log)
   const { truncate, encoding } = options.body
   const bytes = typeof truncate === 'number' ? record.body.subarray(0, truncate) : record.body
   const properties = propertiesOf(record, host, options.quorum ? attempts - 1 : 0)
