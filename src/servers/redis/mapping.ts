@@ -26,7 +26,28 @@ export const maxId: Id = '\xff'.repeat(16)
 const u64Max = 0xffff_ffff_ffff_ffffn
 
 export function idOf(ms: number | bigint, sequence: number | bigint): Id {
-  return u64Text(ms) + u64Text(sequence)
+  if (typeof ms === 'bigint' || typeof sequence === 'bigint') return u64Text(ms) + u64Text(sequence)
+  const msHigh = Math.floor(ms / 0x1_0000_0000)
+  const sequenceHigh = Math.floor(sequence / 0x1_0000_0000)
+  // One call: a text put together of two would have to be flattened before it can be looked up.
+  return String.fromCharCode(
+    msHigh >>> 24,
+    (msHigh >>> 16) & 255,
+    (msHigh >>> 8) & 255,
+    msHigh & 255,
+    (ms >>> 24) & 255,
+    (ms >>> 16) & 255,
+    (ms >>> 8) & 255,
+    ms & 255,
+    sequenceHigh >>> 24,
+    (sequenceHigh >>> 16) & 255,
+    (sequenceHigh >>> 8) & 255,
+    sequenceHigh & 255,
+    (sequence >>> 24) & 255,
+    (sequence >>> 16) & 255,
+    (sequence >>> 8) & 255,
+    sequence & 255,
+  )
 }
 
 export function u64Text(value: number | bigint): string {
@@ -117,7 +138,52 @@ export function binaryBytes(text: string): Uint8Array {
 }
 
 export function idOfKey(key: Uint8Array): Id {
-  return binaryText(key)
+  if (key.length !== 16) return binaryText(key)
+  return String.fromCharCode(
+    key[0]!,
+    key[1]!,
+    key[2]!,
+    key[3]!,
+    key[4]!,
+    key[5]!,
+    key[6]!,
+    key[7]!,
+    key[8]!,
+    key[9]!,
+    key[10]!,
+    key[11]!,
+    key[12]!,
+    key[13]!,
+    key[14]!,
+    key[15]!,
+  )
+}
+
+/** The id in a word of a request, which must be one; undefined: it is not. */
+export function idAt(request: Request, index: number): Id | undefined {
+  const { bytes, starts, ends } = request
+  const end = ends[index]!
+  let at = starts[index]!
+  const msAt = at
+  let ms = 0
+  for (; at < end && bytes[at] !== 0x2d; at++) {
+    const digit = bytes[at]! - 0x30
+    if (digit < 0 || digit > 9) return undefined
+    ms = ms * 10 + digit
+  }
+  const sequenceAt = at + 1
+  let sequence = 0
+  for (at = sequenceAt; at < end; at++) {
+    const digit = bytes[at]! - 0x30
+    if (digit < 0 || digit > 9) return undefined
+    sequence = sequence * 10 + digit
+  }
+  // Whatever is not two plain numbers is read with care.
+  const msDigits = sequenceAt - 1 - msAt
+  const digits = end - sequenceAt
+  if (msDigits < 1 || msDigits > 15 || digits < 1 || digits > 15)
+    return parseId(request.text(index))
+  return idOf(ms, sequence)
 }
 
 let scratch = new Uint8Array(64 * 1024)
@@ -208,7 +274,7 @@ const splitEnvelopeBytes = 14
 /** An entry as replies have it: its id, and its fields. */
 export function writeEntry(reply: Reply, record: StoredRecord): void {
   reply.array(2)
-  reply.bulk(idText(idOfKey(record.key)))
+  reply.id(record.key)
   writeFields(reply, record)
 }
 

@@ -97,6 +97,18 @@ export class Reply {
     out.end = at
   }
 
+  /** The bulk string `ms-sequence` of an id's 16 bytes. */
+  id(key: Uint8Array): void {
+    const ms = u64At(key, 0)
+    const sequence = u64At(key, 8)
+    if (ms <= Number.MAX_SAFE_INTEGER && sequence <= Number.MAX_SAFE_INTEGER) {
+      this.pair(ms, sequence)
+      return
+    }
+    const view = new DataView(key.buffer, key.byteOffset, 16)
+    this.bulk(`${view.getBigUint64(0)}-${view.getBigUint64(8)}`)
+  }
+
   bytes(value: Uint8Array): void {
     const { out } = this
     this.#head(0x24, value.length)
@@ -193,6 +205,13 @@ export class Reply {
     bytes[out.end++] = 0x0d
     bytes[out.end++] = 0x0a
   }
+}
+
+/** Not exact beyond 2^53. */
+function u64At(bytes: Uint8Array, at: number): number {
+  const high = bytes[at]! * 0x100_0000 + (bytes[at + 1]! << 16) + (bytes[at + 2]! << 8)
+  const low = bytes[at + 4]! * 0x100_0000 + (bytes[at + 5]! << 16) + (bytes[at + 6]! << 8)
+  return (high + bytes[at + 3]!) * 0x1_0000_0000 + low + bytes[at + 7]!
 }
 
 /** The first half of the last pair, which the next one often shares, and its digits. */

@@ -5,7 +5,7 @@
 
 import type { Request } from '../../../wire/resp/request.ts'
 import { fail, texts } from '../errors.ts'
-import { type Id, idText, maxId, nextId, parseId, writeEntry, zeroId } from '../mapping.ts'
+import { type Id, idAt, idText, maxId, nextId, parseId, writeEntry, zeroId } from '../mapping.ts'
 import type { Consumer, Pending } from '../pending.ts'
 import type { Session } from '../session.ts'
 import type { Group, Stream } from '../stream.ts'
@@ -101,16 +101,24 @@ export function xack(session: Session, request: Request): void {
   const stream = session.get(request.text(1), 'stream')
   const group = stream?.groups.get(request.text(2))
   if (stream === undefined || group === undefined) return session.reply.integer(0)
+  if (request.count === 4)
+    return session.reply.integer(acknowledge(stream, group, idIn(request, 3)))
   const ids: Id[] = []
-  for (let at = 3; at < request.count; at++) ids.push(readId(request.text(at)))
+  for (let at = 3; at < request.count; at++) ids.push(idIn(request, at))
   let count = 0
-  for (const id of ids) {
-    const pending = group.pending.get(id)
-    if (pending === undefined) continue
-    stream.forgetPending(group, pending)
-    count++
-  }
+  for (const id of ids) count += acknowledge(stream, group, id)
   session.reply.integer(count)
+}
+
+function acknowledge(stream: Stream, group: Group, id: Id): number {
+  const pending = group.pending.get(id)
+  if (pending === undefined) return 0
+  stream.forgetPending(group, pending)
+  return 1
+}
+
+function idIn(request: Request, at: number): Id {
+  return idAt(request, at) ?? fail(texts.badId)
 }
 
 export function groupOrFail(session: Session, request: Request): [Stream, Group] {

@@ -222,6 +222,7 @@ function writeAfter(
 
 export function xreadgroup(session: Session, request: Request): void {
   const reading = readArguments(session, request, true)
+  if (readNew(session, request, reading)) return
   const { keysAt, streams } = reading
   const groups: Group[] = []
   const history: (Id | undefined)[] = []
@@ -277,6 +278,51 @@ export function xreadgroup(session: Session, request: Request): void {
     againInMs: claimMs < 0 ? undefined : Math.min(claimableIn, Math.max(1, claimMs)),
     onTimeout: to => to.nullArray(),
   })
+}
+
+/**
+ * The common case: what is new in one stream, and there is something. How many there are is known
+ * before they are written.
+ */
+function readNew(session: Session, request: Request, reading: Reading): boolean {
+  const { keysAt, count, claimMs, budget } = reading
+  if (reading.streams !== 1 || claimMs >= 0 || request.sign(keysAt + 1) !== 0x3e) return false
+  if (count < 1 || count > 1024 || budget.entries !== Infinity || budget.bytes !== Infinity) {
+    return false
+  }
+  const key = request.text(keysAt)
+  const stream = session.get(key, 'stream')
+  const group = stream?.groups.get(reading.group!)
+  if (stream === undefined || group === undefined || !hasNew(stream, group)) return false
+  const consumer = consumerOf(session, stream, group, reading.consumer, key)
+  if (group.position < 0) group.position = stream.positionOf(nextId(group.lastId)!)
+  const records = stream.read({ position: group.position }, count)
+  const { reply, now } = session
+  if (reply.protocol === 2) {
+    reply.array(1)
+    reply.array(2)
+  } else reply.map(1)
+  reply.bulk(key)
+  reply.array(records.length)
+  for (const record of records) {
+    const id = idOfKey(record.key)
+    reply.array(2)
+    reply.id(record.key)
+    writeFields(reply, record)
+    pass(stream, group, record, id)
+    if (!reading.noAck) stream.deliver(group, id, { consumer, at: now, count: 1 })
+  }
+  consumer.activeAt = now
+  stream.saveGroup(group, !reading.noAck)
+  stream.saveConsumer(group, consumer, true)
+  return true
+}
+
+/** The group has been given the record. */
+function pass(stream: Stream, group: Group, record: StoredRecord, id: Id): void {
+  group.position = record.position + 1
+  group.entriesRead = entriesReadAt(stream, group, id)
+  group.lastId = id
 }
 
 /** Milliseconds until the oldest pending entry that is still there may be claimed. */
@@ -382,9 +428,7 @@ function deliver(
       const id = idOfKey(record.key)
       if (claims) writeClaimed(reply, record, 0, 0)
       else writeEntry(reply, record)
-      group.position = record.position + 1
-      group.entriesRead = entriesReadAt(stream, group, id)
-      group.lastId = id
+      pass(stream, group, record, id)
       if (!how.noAck) stream.deliver(group, id, { consumer, at: now, count: 1 })
       found++
       left--
