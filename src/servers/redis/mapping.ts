@@ -291,6 +291,22 @@ export function writeFields(reply: Reply, record: StoredRecord): void {
   reply.bytes(body)
 }
 
+/** The fields and values of an entry, as text. */
+export function wordsOf(record: StoredRecord): string[] {
+  const { envelope, body, format } = record
+  if (format !== formats.redisFields) return ['body', binaryText(body)]
+  const words: string[] = []
+  const text = binaryText(envelope)
+  for (let at = text.indexOf('\r\n') + 2; at < text.length; ) {
+    const end = text.indexOf('\r\n', at)
+    const length = Number(text.slice(at + 1, end))
+    words.push(text.slice(end + 2, end + 2 + length))
+    at = end + length + 4
+  }
+  if (envelope.length === splitEnvelopeBytes) words.push(binaryText(body))
+  return words
+}
+
 /** The log's name: the key itself where it can be, so that other protocols find it. */
 export function logNameOf(database: number, key: string, serial: number): string {
   const plain = database === 0 && /^[\x20-\x7e]{1,200}$/.test(key)

@@ -1,11 +1,15 @@
 /** Commands on keys of every type. Engine: the directory's table; a stream's log and table. */
 
+import { BadPayload } from '../../../wire/resp/rdb.ts'
 import type { Request } from '../../../wire/resp/request.ts'
+import { dump, restore } from '../dump.ts'
 import { fail, texts } from '../errors.ts'
 import { matches } from '../glob.ts'
-import { databaseCount, type Entry } from '../keyspace.ts'
+import { databaseCount, type Entry, type Values } from '../keyspace.ts'
+import { binaryBytes } from '../mapping.ts'
 import type { Session } from '../session.ts'
-import { has, integer, integer64 } from './words.ts'
+import { List } from '../values.ts'
+import { float, has, integer, integer64 } from './words.ts'
 
 export function del(session: Session, request: Request): void {
   let count = 0
@@ -202,17 +206,167 @@ export function persist(session: Session, request: Request): void {
   session.reply.integer(1)
 }
 
-const encodings = {
-  stream: 'stream',
-  string: 'raw',
-  hash: 'listpack',
-  list: 'listpack',
-  set: 'listpack',
-  zset: 'listpack',
-} as const
+const intMax = 2n ** 63n
+
+function encodingOf({ type, value }: Entry): string {
+  switch (type) {
+    case 'stream':
+      return 'stream'
+    case 'string': {
+      const text = value as string
+      const isInt = /^(0|-?[1-9]\d{0,18})$/.test(text)
+      if (isInt && BigInt(text) < intMax && BigInt(text) >= -intMax) return 'int'
+      return text.length <= 44 ? 'embstr' : 'raw'
+    }
+    case 'list':
+      return (value as Values['list']).size > 128 ? 'quicklist' : 'listpack'
+    case 'set': {
+      const members = value as Values['set']
+      const isInts = [...members.keys()].every(member => /^-?\d{1,18}$/.test(member))
+      if (isInts && members.size <= 512) return 'intset'
+      return members.size > 128 ? 'hashtable' : 'listpack'
+    }
+    case 'hash':
+      return (value as Values['hash']).size > 128 ? 'hashtable' : 'listpack'
+    case 'zset':
+      return (value as Values['zset']).size > 128 ? 'skiplist' : 'listpack'
+  }
+}
 
 export function objectEncoding(session: Session, request: Request): void {
   const entry = session.broker.keys.find(session.database, request.text(2))
   if (entry === undefined) return session.reply.null()
-  session.reply.bulk(encodings[entry.type])
+  session.reply.bulk(encodingOf(entry))
+}
+
+/** OBJECT REFCOUNT, IDLETIME: the same for every key that is there. */
+export function objectNumber(value: number) {
+  return (session: Session, request: Request): void => {
+    const entry = session.broker.keys.find(session.database, request.text(2))
+    if (entry === undefined) session.reply.null()
+    else session.reply.integer(value)
+  }
+}
+
+export function objectFreq(session: Session, request: Request): void {
+  if (session.broker.keys.find(session.database, request.text(2)) === undefined) {
+    return session.reply.null()
+  }
+  fail(
+    'ERR An LFU maxmemory policy is not selected, access frequency not tracked. Please note that when switching between policies at runtime LRU and LFU data will take some time to adjust.',
+  )
+}
+
+export function dumpKey(session: Session, request: Request): void {
+  const entry = session.broker.keys.find(session.database, request.text(1))
+  if (entry === undefined) session.reply.null()
+  else session.reply.bulk(dump(entry, session.broker.minor))
+}
+
+/** RESTORE key ttl payload [REPLACE] [ABSTTL] [IDLETIME seconds] [FREQ frequency]. */
+export function restoreKey(session: Session, request: Request): void {
+  const key = request.text(1)
+  let [replace, absolute] = [false, false]
+  for (let at = 4; at < request.count; at++) {
+    if (request.is(at, 'REPLACE')) replace = true
+    else if (request.is(at, 'ABSTTL')) absolute = true
+    else if (has(request, at, 'IDLETIME', 1) || has(request, at, 'FREQ', 1)) {
+      integer(request.text(++at))
+    } else fail(texts.syntax)
+  }
+  const { broker, database, now } = session
+  if (!replace && broker.keys.find(database, key) !== undefined) {
+    fail('BUSYKEY Target key name already exists.')
+  }
+  const ttl = integer(request.text(2))
+  if (ttl < 0) fail('ERR Invalid TTL value, must be >= 0')
+  const expiresAt = ttl === 0 ? undefined : ttl + (absolute ? 0 : now)
+  try {
+    restore(broker.keys, { database, key, expiresAt }, request.word(3))
+  } catch (error) {
+    if (!(error instanceof BadPayload)) throw error
+    const isFooter = error.message === 'version' || error.message === 'checksum'
+    fail(`ERR ${isFooter ? 'DUMP payload version or checksum are wrong' : 'Bad data format'}`)
+  }
+  broker.notify('restore', 'g', database, key)
+  session.reply.ok()
+}
+
+/** COPY source destination [DB database] [REPLACE]. */
+export function copy(session: Session, request: Request): void {
+  const [from, to] = [request.text(1), request.text(2)]
+  let [target, replace] = [session.database, false]
+  for (let at = 3; at < request.count; at++) {
+    if (request.is(at, 'REPLACE')) replace = true
+    else if (has(request, at, 'DB', 1)) target = databaseIn(request.text(++at))
+    else fail(texts.syntax)
+  }
+  if (target === session.database && from === to) {
+    fail('ERR source and destination objects are the same')
+  }
+  const { keys } = session.broker
+  const entry = keys.find(session.database, from)
+  if (entry === undefined) return session.reply.integer(0)
+  if (!replace && keys.find(target, to) !== undefined) return session.reply.integer(0)
+  const { expiresAt } = entry
+  restore(
+    keys,
+    { database: target, key: to, expiresAt },
+    binaryBytes(dump(entry, session.broker.minor)),
+  )
+  session.broker.notify('copy_to', 'g', target, to)
+  session.reply.integer(1)
+}
+
+/** SORT key [BY nosort] [LIMIT offset count] [ASC | DESC] [ALPHA] [STORE key]. */
+export function sort(session: Session, request: Request): void {
+  let [descending, alpha, sorts, offset, count] = [false, false, true, 0, -1]
+  let target: string | undefined
+  for (let at = 2; at < request.count; at++) {
+    if (request.is(at, 'ASC')) descending = false
+    else if (request.is(at, 'DESC')) descending = true
+    else if (request.is(at, 'ALPHA')) alpha = true
+    else if (has(request, at, 'LIMIT', 2)) {
+      offset = Math.max(0, integer(request.text(++at)))
+      count = integer(request.text(++at))
+    } else if (has(request, at, 'STORE', 1) && !request.is(0, 'SORT_RO')) {
+      target = request.text(++at)
+    } else if (has(request, at, 'BY', 1)) {
+      if (request.text(++at).includes('*')) fail('ERR BY with a pattern of keys is not served')
+      sorts = false
+    } else if (has(request, at, 'GET', 1)) fail('ERR GET is not served')
+    else fail(texts.syntax)
+  }
+  let items = itemsOf(session, request.text(1))
+  if (sorts && alpha) items.sort((left, right) => (left < right ? -1 : left > right ? 1 : 0))
+  else if (sorts) {
+    const message = "ERR One or more scores can't be converted into double"
+    const scores = new Map(items.map(item => [item, float(item, message)]))
+    items.sort((left, right) => scores.get(left)! - scores.get(right)! || (left < right ? -1 : 1))
+  }
+  if (descending) items.reverse()
+  items = items.slice(offset, count < 0 ? undefined : offset + count)
+  if (target === undefined) return session.reply.bulks(items)
+  const { broker, database } = session
+  if (items.length > 0) broker.keys.set(database, target, 'list', new List(items))
+  else if (broker.keys.delete(database, target)) broker.notify('del', 'g', database, target)
+  session.reply.integer(items.length)
+}
+
+function itemsOf(session: Session, key: string): string[] {
+  const entry = session.broker.keys.find(session.database, key)
+  switch (entry?.type) {
+    case undefined:
+      return []
+    case 'list':
+      return [...(entry!.value as Values['list']).items]
+    case 'set':
+      return [...(entry!.value as Values['set']).keys()]
+    case 'zset':
+      return [...(entry!.value as Values['zset'])]
+        .sort(([left, a], [right, b]) => a - b || (left < right ? -1 : 1))
+        .map(([member]) => member)
+    default:
+      return fail(texts.wrongType)
+  }
 }
