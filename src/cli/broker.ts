@@ -112,7 +112,7 @@ async function bindPorts(parts: Parts, connections: Connections): Promise<Broker
   const { plan, storage, engine, random, release, log } = parts
   const endpoints: Endpoint[] = []
   const transport = netTransport({
-    tls: plan.tls,
+    tls: plan.tls === undefined ? undefined : { ...plan.tls, ca: plan.tlsCa },
     onError: error => log.warn('a connection could not be accepted', { reason: error.message }),
   })
   const server = await bindAmqp(parts, connections, { endpoints, transport })
@@ -175,6 +175,7 @@ async function bindAmqp(
     profile: plan.profile,
     digest: passwordDigest,
     ...(plan.users === undefined ? {} : { authenticate: authenticator(plan) }),
+    isUser: name => plan.users?.has(name) ?? false,
     ...(plan.insecure ? { loopbackUsers: [] } : {}),
   })
   if (plan.definitions !== undefined) {

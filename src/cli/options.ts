@@ -264,6 +264,13 @@ export const options = {
     help: 'its key (PEM)',
     commands: ['serve', 'config'],
   },
+  tlsCa: {
+    ...text,
+    placeholder: 'FILE',
+    fallback: undefined as string | undefined,
+    help: 'authorities (PEM) of client certificates: AMQP lets in whom they name (EXTERNAL)',
+    commands: ['serve', 'config'],
+  },
   insecure: {
     ...off,
     help: 'allow a public address without users: guest/guest from anywhere',

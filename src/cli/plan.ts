@@ -38,6 +38,8 @@ export interface Plan {
   readonly users: Users | undefined
   readonly insecure: boolean
   readonly tls: { readonly cert: string; readonly key: string } | undefined
+  /** Authorities of client certificates, PEM. */
+  readonly tlsCa: string | undefined
 }
 
 export function makePlan(settings: Settings): Plan {
@@ -89,6 +91,7 @@ export function makePlan(settings: Settings): Plan {
     users,
     insecure: settings.insecure,
     tls: readTls(settings),
+    tlsCa: readTlsCa(settings),
   }
 }
 
@@ -144,14 +147,21 @@ function readTls({ tlsCert, tlsKey }: Settings): Plan['tls'] {
   if (tlsCert === undefined || tlsKey === undefined) {
     throw usageFailure('--tls-cert and --tls-key belong together.')
   }
-  const read = (file: string): string => {
-    try {
-      return readFileSync(file, 'utf8')
-    } catch (error) {
-      throw usageFailure(`${file} cannot be read: ${(error as Error).message}.`)
-    }
+  return { cert: readPem(tlsCert), key: readPem(tlsKey) }
+}
+
+function readTlsCa({ tlsCa, tlsCert }: Settings): string | undefined {
+  if (tlsCa === undefined) return undefined
+  if (tlsCert === undefined) throw usageFailure('--tls-ca needs --tls-cert and --tls-key.')
+  return readPem(tlsCa)
+}
+
+function readPem(file: string): string {
+  try {
+    return readFileSync(file, 'utf8')
+  } catch (error) {
+    throw usageFailure(`${file} cannot be read: ${(error as Error).message}.`)
   }
-  return { cert: read(tlsCert), key: read(tlsKey) }
 }
 
 /** An address that only this machine can use. */

@@ -14,6 +14,7 @@ import { usageFailure } from './failure.ts'
 
 export interface Users {
   readonly count: number
+  has(name: string): boolean
   /** A first right password, and every new wrong one, takes some 30 ms of the processor. */
   verify(name: string, password: string): boolean
 }
@@ -77,6 +78,7 @@ function verifier(hashes: ReadonlyMap<string, Hash>): Users {
   const nobody: Hash = { ...defaultCost, salt: randomBytes(16), key: randomBytes(keyBytes) }
   return {
     count: hashes.size,
+    has: name => hashes.has(name),
     verify(name, password) {
       const digest = createHmac('sha256', secret).update(`${name}\0${password}`).digest()
       const known = right.get(name)

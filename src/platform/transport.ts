@@ -8,13 +8,21 @@
  */
 
 import { type AddressInfo, createServer, type Server, type Socket } from 'node:net'
+import type { TLSSocket } from 'node:tls'
 import type { Link, LinkEvents, ListenAddress, Listening, Transport } from '../servers/transport.ts'
 
 export interface TransportOptions {
   /** PEM texts; with them every connection is encrypted. */
-  readonly tls?: { readonly cert: string; readonly key: string } | undefined
+  readonly tls?: TlsOptions | undefined
   /** An accept that failed, such as too many open files. Listening goes on. */
   readonly onError?: (error: Error) => void
+}
+
+export interface TlsOptions {
+  readonly cert: string
+  readonly key: string
+  /** Clients are asked for a certificate: without one they come in, with one of others not. */
+  readonly ca?: string | undefined
 }
 
 const keepAliveMs = 60_000
@@ -87,9 +95,13 @@ async function createListening(
 ): Promise<Server> {
   if (tls !== undefined) {
     const { createServer: createTlsServer } = await import('node:tls')
-    const server = createTlsServer({ ...common, ...tls }, socket =>
-      accept(new SocketLink(socket, true)),
-    )
+    const { ca, ...own } = tls
+    const asked = ca === undefined ? {} : { ca, requestCert: true, rejectUnauthorized: false }
+    const server = createTlsServer({ ...common, ...own, ...asked }, socket => {
+      const certificate = ca === undefined ? undefined : certificateOf(socket)
+      if (certificate !== undefined && !socket.authorized) socket.destroy()
+      else accept(new SocketLink(socket, true, certificate))
+    })
     // A failed handshake is a peer's matter; without a listener its error would be thrown.
     return server.on('tlsClientError', (_error, socket) => socket.destroy())
   }
@@ -99,6 +111,18 @@ async function createListening(
     link.readInto(shared)
     accept(link)
   })
+}
+
+/** What the client has shown, if anything. */
+function certificateOf(socket: TLSSocket): Link['peer']['certificate'] {
+  const { subject } = socket.getPeerCertificate()
+  if (subject === undefined) return undefined
+  const parts = Object.entries(subject).flatMap(([name, value]) =>
+    [value].flat().map(each => `${name}=${each}`),
+  )
+  // A distinguished name is written from the most special part to the most general one.
+  const commonName = [subject.CN].flat()[0]
+  return { subject: parts.reverse().join(','), commonName }
 }
 
 function bind(server: Server, { host, port }: ListenAddress): Promise<void> {
@@ -135,9 +159,12 @@ class SocketLink implements Link {
   #events: LinkEvents | undefined
   #reason = ''
 
-  constructor(socket: Socket, tls: boolean) {
+  constructor(socket: Socket, tls: boolean, certificate?: Link['peer']['certificate']) {
     this.#socket = socket
-    this.peer = { address: socket.remoteAddress ?? '', port: socket.remotePort ?? 0, tls }
+    this.peer = {
+      ...{ address: socket.remoteAddress ?? '', port: socket.remotePort ?? 0, tls },
+      certificate,
+    }
     this.local = { address: socket.localAddress ?? '', port: socket.localPort ?? 0 }
     socket.on('error', (error: NodeJS.ErrnoException) => {
       this.#reason = error.code ?? error.message

@@ -5,6 +5,7 @@
  */
 
 import type { ByteWriter } from '../base/bytes.ts'
+import type { Certificate } from './transport.ts'
 
 /** One peer's connection, as its protocol sees it. */
 export interface ServerConnection {
@@ -53,8 +54,8 @@ export interface ConnectionContext {
     readonly address: string
     readonly port: number
     readonly tls: boolean
-    /** The name in the certificate that the peer has shown and that was verified. */
-    readonly certificateName?: string | undefined
+    /** Whom the certificate names that the peer has shown, and that was verified. */
+    readonly certificate?: Certificate | undefined
   }
   readonly local: { readonly address: string; readonly port: number }
   /** Stops, or resumes, reading from the peer: the only way to make a publisher wait. */

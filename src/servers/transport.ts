@@ -22,9 +22,21 @@ export interface Listening {
   close(): void
 }
 
+export interface Certificate {
+  /** The distinguished name, such as `CN=alice,O=Example`. */
+  readonly subject: string
+  readonly commonName: string | undefined
+}
+
 /** One end of a stream of bytes in both directions. */
 export interface Link {
-  readonly peer: { readonly address: string; readonly port: number; readonly tls: boolean }
+  readonly peer: {
+    readonly address: string
+    readonly port: number
+    readonly tls: boolean
+    /** Whom the certificate names that the peer has shown, and that was verified. */
+    readonly certificate?: Certificate | undefined
+  }
   readonly local: { readonly address: string; readonly port: number }
   /** Called once, by the owner, before any byte can arrive. */
   start(events: LinkEvents): void

@@ -43,6 +43,7 @@ export interface AccessOptions {
   readonly random: Random
   readonly authenticate: Authenticate | undefined
   readonly digest: Digest | undefined
+  readonly isUser?: ((name: string) => boolean) | undefined
 }
 
 export class Access {
@@ -86,9 +87,9 @@ export class Access {
     return this.#options.authenticate?.(name, password, peer) ?? false
   }
 
-  /** Whether there is such a user; where others know the users, they know this one. */
+  /** Whether there is such a user, here or where others know the users. */
   isKnown(name: string): boolean {
-    return this.user(name) !== undefined || this.#options.authenticate !== undefined
+    return this.user(name) !== undefined || this.#options.isUser?.(name) === true
   }
 
   tagsOf(name: string): readonly string[] {

@@ -28,6 +28,8 @@ export interface AmqpServerOptions {
    * start, one user: guest.
    */
   readonly authenticate?: Authenticate | undefined
+  /** Whether `authenticate` knows such a user: for who comes in without a password. */
+  readonly isUser?: ((name: string) => boolean) | undefined
   /** Digests of passwords. Without it no user can come in that was made over the management API. */
   readonly digest?: Digest | undefined
   /** For generated names of queues, consumers and reply addresses: they must not be guessable. */
@@ -84,8 +86,15 @@ export class Broker {
     this.options = options
     this.profile = profiles[options.profile ?? '4.2']
     this.registry = new Registry(options.engine)
-    const { authenticate, digest, engine, random } = options
-    this.access = new Access({ registry: this.registry, engine, random, authenticate, digest })
+    const { authenticate, isUser, digest, engine, random } = options
+    this.access = new Access({
+      registry: this.registry,
+      engine,
+      random,
+      authenticate,
+      isUser,
+      digest,
+    })
     this.policies = new Policies(this.registry, engine, this.profile)
     this.messageBytesMax = options.messageBytesMax ?? this.profile.messageBytesMax
     this.#findExchanges()

@@ -61,7 +61,7 @@ export function start(connection: Connection): void {
 /** EXTERNAL only where the transport has seen a certificate. */
 function mechanismsFor({ context, broker }: Connection): string {
   const anonymous = broker.profile.anonymous ? ' ANONYMOUS' : ''
-  const external = context.peer.certificateName === undefined ? '' : ' EXTERNAL'
+  const external = context.peer.certificate === undefined ? '' : ' EXTERNAL'
   return `PLAIN AMQPLAIN${anonymous}${external}`
 }
 
@@ -96,9 +96,10 @@ function userOf(connection: Connection, mechanism: string, response: Uint8Array)
   const local = options.loopbackUsers ?? ['guest']
   const mayComeFrom = (user: string) => !local.includes(user) || isLoopback(peer.address)
   if (mechanism === 'EXTERNAL') {
-    const name = peer.certificateName
-    const known = name !== undefined && access.isKnown(name)
-    return known && mayComeFrom(name) ? name : undefined
+    // RabbitMQ's setting decides for one of the two; here the user's name does.
+    const { subject, commonName } = peer.certificate ?? {}
+    const name = [subject, commonName].find(each => each !== undefined && access.isKnown(each))
+    return name !== undefined && mayComeFrom(name) ? name : undefined
   }
   if (mechanism === 'ANONYMOUS' && connection.broker.profile.anonymous) {
     // As RabbitMQ: it is guest who comes in, from where guest may come, without a password.

@@ -184,7 +184,7 @@ export function connectionView(request: Request, connection: Connection): JsonOb
     name,
     node: about.nodeName,
     peer_cert_issuer: null,
-    peer_cert_subject: peer.certificateName ?? null,
+    peer_cert_subject: peer.certificate?.subject ?? null,
     peer_cert_validity: null,
     peer_host: plainAddress(peer.address),
     peer_port: peer.port,
