@@ -7,7 +7,7 @@
  * not read from the socket beyond a bound.
  */
 
-import type { Link, ListenAddress } from '../servers/transport.ts'
+import type { Link, Transport } from '../servers/transport.ts'
 import { HttpBreach, HttpReader, type HttpRequest } from './http-request.ts'
 import { netTransport } from './transport.ts'
 
@@ -36,6 +36,8 @@ export interface HttpOptions {
   /** A larger request is answered 413 and its connection closed. */
   readonly bodyBytesMax: number
   readonly handle: (call: HttpCall) => void
+  /** Default: real sockets. A test passes in one that breaks. */
+  readonly transport?: Transport | undefined
 }
 
 export interface HttpListening {
@@ -74,8 +76,7 @@ class HttpServer implements HttpListening {
     this.options = options
   }
 
-  async listen({ host, port, tls }: ListenAddress & Pick<HttpOptions, 'tls'>): Promise<void> {
-    const transport = netTransport({ tls })
+  async listen({ host, port, tls, transport = netTransport({ tls }) }: HttpOptions): Promise<void> {
     this.#listening = await transport.listen({ host, port }, link => {
       this.#connections.add(new HttpConnection(this, link))
     })

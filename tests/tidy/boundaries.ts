@@ -83,6 +83,21 @@ export const boundaries: { readonly [folder: string]: Boundary } = {
     packages: [],
     instead: 'testing runs in a browser: it imports base and the ports only',
   },
+  'src/harness': {
+    may: [
+      'src/base',
+      'src/client',
+      'src/engine/ports.ts',
+      ...engineDoor,
+      'src/platform',
+      'src/servers',
+      'src/testing',
+    ],
+    builtIn: [],
+    packages: [],
+    instead:
+      'the harness puts servers, engine, platform and client together; their insides stay theirs',
+  },
   'src/servers': {
     may: ['src/base', ...engineDoor],
     builtIn: [],

@@ -55,6 +55,26 @@ export async function openStore(url: string, context: DriverContext): Promise<St
   }
 }
 
+/**
+ * Whoever connects to `url` (`memory:NAME`) from now on gets this engine. Its owner closes it,
+ * after taking it back with the function that is returned.
+ */
+export function lend(url: string, engine: EngineDoor): () => void {
+  const gate = new Gate(engine)
+  const store = {
+    engine,
+    whenSafe: () => gate.whenSafe(),
+    afterSafe: (run: () => void) => gate.afterSafe(run),
+    onFailure: (callback: (failure: Error) => void) => gate.onFailure(callback),
+  }
+  // The owner is a user, too, so that the last connection does not close it.
+  const shared = { users: 1, closing: undefined, store, close: () => Promise.resolve() }
+  open.set(url, Promise.resolve(shared))
+  return () => {
+    open.delete(url)
+  }
+}
+
 async function keyOf(url: string): Promise<string> {
   if (url.startsWith('memory:')) return url
   const { resolve } = await import('node:path')
