@@ -2,6 +2,7 @@
 
 import { amqpCases } from './amqp/cases.ts'
 import { amqpPrograms } from './amqp/programs.ts'
+import { kafkaPrograms } from './kafka/programs.ts'
 import type { Suite } from './suite.ts'
 
-export const suites: readonly Suite[] = [amqpCases, amqpPrograms]
+export const suites: readonly Suite[] = [amqpCases, amqpPrograms, kafkaPrograms]
