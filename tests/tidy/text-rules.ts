@@ -45,7 +45,9 @@ const registries = [
   ['registry', 'yarnpkg'],
   ['pypi', 'org'],
   ['pythonhosted', 'org'],
-  ['golang', 'org'],
+  // Not the host alone: modules have it in their names.
+  ['proxy', 'golang', 'org'],
+  ['sum', 'golang', 'org'],
   ['maven', 'org'],
   ['maven', 'apache'],
   ['crates', 'io'],
