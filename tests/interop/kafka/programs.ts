@@ -1,6 +1,6 @@
 /**
- * Programs with the clients that people use for Kafka, fetched from their registries. Each one plays
- * its story and prints what it has seen as one line of JSON; see README.md.
+ * Programs with the clients that people use for Kafka, fetched from their registries. Each one
+ * plays its story and prints what it has seen as one line of JSON; see README.md.
  */
 
 import { deepEqual } from 'node:assert/strict'
