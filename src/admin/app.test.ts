@@ -3,8 +3,9 @@ import { test } from 'node:test'
 import { openEngine } from '../engine/engine.ts'
 import { defaultQueue } from '../engine/model.ts'
 import { simulatedWorld } from '../testing/testing.ts'
-import { adminApp, isOwnHost } from './app.ts'
-import type { LeaseResponse, Message, Overview, QueueDetail, QueueSummary } from './contract.ts'
+import { isOwnHost } from './access.ts'
+import { openAdmin } from './app.ts'
+import type { LeaseResponse, Message, Overview, QueueDetail, QueuePage } from './contract.ts'
 import { viewBody } from './views.ts'
 
 interface Answer<T> {
@@ -23,7 +24,7 @@ function fixture(options: { readonly users?: boolean } = {}) {
   const engine = openEngine(world)
   const reasons: string[] = []
   const closed: number[] = []
-  const app = adminApp({
+  const { app } = openAdmin({
     clock: world.clock,
     random: world.random,
     engine,
@@ -177,9 +178,9 @@ test('the overview and the list count what is there', async () => {
   assert.equal(body.counts.queues, 1)
   assert.equal(body.counts.ready, 1)
   assert.equal(body.totals.appended, 1)
-  const list = await call<QueueSummary[]>('/api/queues')
+  const list = await call<QueuePage>('/api/queues')
   assert.deepEqual(
-    list.body.map(({ name, kind, ready }) => [name, kind, ready]),
+    list.body.rows.map(({ name, kind, ready }) => [name, kind, ready]),
     [['orders', 'queue', 1]],
   )
 })

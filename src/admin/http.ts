@@ -24,29 +24,40 @@ export interface AdminListen {
 
 /** Rejects with an errno name in `code`, such as `EADDRINUSE`. */
 export async function serveAdmin(ports: AdminPorts, address: AdminListen): Promise<AdminServer> {
-  let application: Promise<RequestListener> | undefined
-  const load = (): Promise<RequestListener> => {
+  let application: Promise<Application> | undefined
+  let isClosed = false
+  const load = (): Promise<Application> => {
     application ??= loadApplication(ports)
     return application
   }
+  const stop = (): void => {
+    isClosed = true
+    void application?.then(loaded => loaded.stop())
+  }
   const answer: RequestListener = (request, response) => {
     load().then(
-      listener => listener(request, response),
+      ({ listener }) => listener(request, response),
       (error: Error) => response.writeHead(500).end(error.message),
     )
   }
   const server = await createListening(answer, address)
   // After this turn, so that whoever waits for the port goes on first.
-  ports.clock.soon(() => load().catch(() => {}))
+  ports.clock.soon(() => {
+    if (!isClosed) void load().catch(() => {})
+  })
   const bound = server.address()
   return {
     host: address.host,
     port: typeof bound === 'object' && bound !== null ? bound.port : address.port,
     close: done => {
+      stop()
       server.close(() => done())
       server.closeIdleConnections()
     },
-    destroy: () => server.closeAllConnections(),
+    destroy: () => {
+      stop()
+      server.closeAllConnections()
+    },
   }
 }
 
@@ -66,11 +77,17 @@ async function createListening(answer: RequestListener, address: AdminListen): P
   return server
 }
 
-async function loadApplication(ports: AdminPorts): Promise<RequestListener> {
-  const [{ getRequestListener }, { adminApp }] = await Promise.all([
+interface Application {
+  readonly listener: RequestListener
+  stop(): void
+}
+
+async function loadApplication(ports: AdminPorts): Promise<Application> {
+  const [{ getRequestListener }, { openAdmin }] = await Promise.all([
     import('@hono/node-server'),
     import('./app.ts'),
   ])
-  const listener = getRequestListener(adminApp(ports).fetch, { overrideGlobalObjects: false })
-  return (request, response) => void listener(request, response)
+  const { app, stop } = openAdmin(ports)
+  const listener = getRequestListener(app.fetch, { overrideGlobalObjects: false })
+  return { listener: (request, response) => void listener(request, response), stop }
 }

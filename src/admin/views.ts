@@ -1,10 +1,9 @@
 /** From the engine's nouns to the API's shapes: pure, and everything borrowed is copied. */
 
 import { decodeUtf8 } from '../base/bytes.ts'
-import type { EngineDoor } from '../engine/engine.ts'
-import type { LogInfo, StoredRecord } from '../engine/model.ts'
-import type { Message, MessageBody, QueueDetail, QueueSummary, QueueTotals } from './contract.ts'
-import type { AdminPorts } from './ports.ts'
+import { formats, type LogInfo, type Standing, type StoredRecord } from '../engine/model.ts'
+import type { Message, MessageBody, Protocol, QueueTotals, Rates } from './contract.ts'
+import type { AdminPorts, Described } from './ports.ts'
 
 export const noTotals: QueueTotals = {
   appended: 0,
@@ -18,6 +17,8 @@ export const noTotals: QueueTotals = {
 
 export const totalNames = Object.keys(noTotals) as (keyof QueueTotals)[]
 
+export const noRates: Rates = { in: 0, out: 0, settled: 0, returned: 0, dead: 0 }
+
 export function addTotals(left: QueueTotals, right: QueueTotals): QueueTotals {
   return {
     appended: left.appended + right.appended,
@@ -30,56 +31,71 @@ export function addTotals(left: QueueTotals, right: QueueTotals): QueueTotals {
   }
 }
 
-export function viewQueue(info: LogInfo): QueueSummary {
-  return {
-    name: info.name,
-    kind: info.config.queue === undefined ? 'log' : 'queue',
-    durable: info.config.durable,
-    ready: info.ready,
-    readyBytes: info.readyBytes,
-    leased: info.leased,
-    delayed: info.delayed,
-    count: info.count,
-    bytes: info.bytes,
-    subscribers: info.subscribers,
-    totals: { ...info.totals },
-  }
-}
-
-export function viewQueueDetail(engine: EngineDoor, info: LogInfo): QueueDetail {
-  const bindings = engine.bindingsOf({ kind: 'log', name: info.name })
-  return {
-    ...viewQueue(info),
-    first: info.first,
-    next: info.next,
-    config: info.config,
-    bindings: bindings.map(({ route, key }) => ({ route, key })),
-    groups: engine.groups(info.name).flatMap(name => {
-      const group = engine.group(info.name, name)
-      return group === undefined ? [] : [{ name, cursor: group.cursor, pending: group.pending }]
-    }),
-  }
+export function protocolOf(ports: AdminPorts, info: LogInfo): Protocol {
+  return ports.protocolOf?.(info) ?? 'engine'
 }
 
 export interface MessageOptions {
-  readonly attempts: number | null
+  readonly standing: Standing | undefined
+  readonly attempts?: number
   readonly bodyBytesMax: number
-  readonly properties: AdminPorts['properties']
 }
 
-export function viewMessage(record: StoredRecord, options: MessageOptions): Message {
+/** A record's messages: one, but for a batch that is stored as one record. */
+export function viewMessages(
+  ports: AdminPorts,
+  record: StoredRecord,
+  options: MessageOptions,
+): Message[] {
+  return describe(ports, record).map((described, index) =>
+    viewDescribed(record, described, index, options),
+  )
+}
+
+/** What a record holds, in its protocol's words where they are known. */
+export function describe(ports: AdminPorts, record: StoredRecord): readonly Described[] {
+  return ports.describe?.(record) ?? [plain(record)]
+}
+
+function plain(record: StoredRecord): Described {
+  return {
+    id: String(record.position),
+    time: record.time,
+    key: decodeUtf8(record.key),
+    properties: null,
+    body: record.body,
+  }
+}
+
+const formatNames = new Map<number, string>(
+  Object.entries(formats).map(([name, number]) => [number, name]),
+)
+
+export function viewDescribed(
+  record: StoredRecord,
+  described: Described,
+  index: number,
+  { standing, attempts, bodyBytesMax }: MessageOptions,
+): Message {
+  const counted = standing === undefined || standing.state === 'kept' ? null : standing.attempts
   return {
     position: record.position,
-    time: record.time,
+    index,
+    id: described.id,
+    state: standing?.state ?? 'unknown',
+    holder: standing?.holder ?? null,
+    until: standing?.until ?? null,
+    time: described.time,
     priority: record.priority,
     route: decodeUtf8(record.route),
-    key: decodeUtf8(record.key),
+    key: described.key,
     group: record.group ?? null,
     expiresAt: record.expiresAt ?? null,
-    attempts: options.attempts,
-    properties: options.properties?.(record.format, record.envelope) ?? null,
+    attempts: attempts ?? counted,
+    format: formatNames.get(record.format) ?? String(record.format),
+    properties: described.properties,
     deaths: record.deaths.map(({ queue, reason, count, time }) => ({ queue, reason, count, time })),
-    body: viewBody(record.body, options.bodyBytesMax),
+    body: viewBody(described.body, bodyBytesMax),
   }
 }
 

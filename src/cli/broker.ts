@@ -3,15 +3,13 @@
  * order in which they depend on each other, and takes them apart in the reverse.
  */
 
-import type { Connection, Endpoint } from '../admin/contract.ts'
+import type { Endpoint } from '../admin/contract.ts'
 import type { AdminServer } from '../admin/http.ts'
-import type { AdminPorts } from '../admin/ports.ts'
 import { SeededRandom } from '../base/random.ts'
 import { type EngineDoor, openEngine } from '../engine/engine.ts'
 import type { Ports, Random, Storage } from '../engine/ports.ts'
 import { systemClock } from '../platform/clock.ts'
 import { passwordDigest } from '../platform/password-digest.ts'
-import { processUsage } from '../platform/process.ts'
 import { systemRandom } from '../platform/random.ts'
 import { FolderLocked, openFolder } from '../platform/storage.ts'
 import { netTransport } from '../platform/transport.ts'
@@ -25,10 +23,9 @@ import { CommandFailure } from './failure.ts'
 import type { Log } from './log.ts'
 import type { RunningManagement } from './management.ts'
 import type { Settings } from './options.ts'
-import { printValue } from './options.ts'
 import { isLoopback, type Plan } from './plan.ts'
+import type { Served } from './protocols.ts'
 import type { RunningSqs } from './sqs.ts'
-import { readVersion } from './version.ts'
 
 export interface Broker {
   readonly engine: EngineDoor
@@ -42,8 +39,6 @@ export interface Broker {
   /** Lets go of the data folder; after the engine is closed. */
   release(): void
 }
-
-const goodbyeText = 'closed by an operator'
 
 export async function startBroker(plan: Plan, settings: Settings, log: Log): Promise<Broker> {
   const { storage, release } = await openStorage(plan)
@@ -116,8 +111,9 @@ async function bindPorts(parts: Parts, connections: Connections): Promise<Broker
     onError: error => log.warn('a connection could not be accepted', { reason: error.message }),
   })
   const server = await bindAmqp(parts, connections, { endpoints, transport })
-  const closeKafka = await bindKafka(parts, connections, { endpoints, transport })
-  await bindRedis(parts, connections, { endpoints, transport })
+  const served: Served = {}
+  const closeKafka = await bindKafka(parts, connections, { endpoints, transport, served })
+  await bindRedis(parts, connections, { endpoints, transport, served })
   const sqs = await bindSqs(parts, endpoints)
   const management = await bindManagement(parts, server, endpoints).catch(error => {
     sqs?.destroy()
@@ -137,15 +133,16 @@ async function bindPorts(parts: Parts, connections: Connections): Promise<Broker
   if (plan.httpPort !== undefined) {
     const { serveAdmin } = await import('../admin/http.ts')
     const address = { host: plan.host, port: plan.httpPort, tls: plan.tls }
-    const adminPorts = makeAdminPorts({ plan, storage, random, broker })
-    const served = await serveAdmin(adminPorts, address).catch(error => {
+    const { makeAdminPorts } = await import('./admin-ports.ts')
+    const adminPorts = makeAdminPorts({ plan, storage, random, broker, served, later: parts.later })
+    const running = await serveAdmin(adminPorts, address).catch(error => {
       sqs?.destroy()
       management?.destroy()
       throw explainPort(error, 'http', address)
     })
-    admin = served
+    admin = running
     const scheme = plan.tls === undefined ? 'http' : 'https'
-    endpoints.push(endpoint('http', scheme, plan.host, served.port))
+    endpoints.push(endpoint('http', scheme, plan.host, running.port))
   }
   // Who stops the broker at once finds the engine closed before the code is there.
   const orStopping = (error: unknown): void => {
@@ -208,10 +205,16 @@ async function bindManagement(
   return management
 }
 
+interface Bound {
+  readonly endpoints: Endpoint[]
+  readonly transport: Transport
+  readonly served: Served
+}
+
 async function bindKafka(
   parts: Parts,
   connections: Connections,
-  { endpoints, transport }: { readonly endpoints: Endpoint[]; readonly transport: Transport },
+  { endpoints, transport, served }: Bound,
 ): Promise<(() => void) | undefined> {
   const { plan, engine, random } = parts
   if (plan.kafkaPort === undefined) return undefined
@@ -227,6 +230,7 @@ async function bindKafka(
     const { kafkaServer } = await import('../servers/kafka/server.ts')
     const authenticate = plan.users === undefined ? undefined : authenticator(plan)
     kafka = kafkaServer({ ...plan.kafka, engine, clock: systemClock, random, authenticate })
+    served.kafka = kafka
     // The broker may have been stopped while the code was on its way.
     if (isClosed) kafka.close()
     else server.arrived(kafka)
@@ -240,7 +244,7 @@ async function bindKafka(
 async function bindRedis(
   parts: Parts,
   connections: Connections,
-  { endpoints, transport }: { readonly endpoints: Endpoint[]; readonly transport: Transport },
+  { endpoints, transport, served }: Bound,
 ): Promise<void> {
   const { plan, engine, random } = parts
   if (plan.redisPort === undefined) return
@@ -254,7 +258,8 @@ async function bindRedis(
     const { redisServer } = await import('../servers/redis/server.ts')
     const authenticate = plan.users === undefined ? undefined : authenticator(plan)
     const profile = plan.redisProfile
-    server.arrived(redisServer({ engine, clock: systemClock, random, authenticate, profile, port }))
+    served.redis = redisServer({ engine, clock: systemClock, random, authenticate, profile, port })
+    server.arrived(served.redis)
   })
 }
 
@@ -269,64 +274,6 @@ async function bindSqs(parts: Parts, endpoints: Endpoint[]): Promise<RunningSqs 
   const scheme = plan.tls === undefined ? 'http' : 'https'
   endpoints.push(endpoint('sqs', scheme, plan.host, sqs.port))
   return sqs
-}
-
-function makeAdminPorts(parts: {
-  readonly plan: Plan
-  readonly storage: Storage
-  readonly random: Random
-  readonly broker: Omit<Broker, 'admin' | 'sqs' | 'management'>
-}): AdminPorts {
-  const { plan, storage, random, broker } = parts
-  const { engine, connections, endpoints } = broker
-  const { users } = plan
-  return {
-    clock: systemClock,
-    random,
-    engine,
-    connections: {
-      list: () => viewConnections(connections),
-      close: id => connections.close(id, goodbyeText),
-      totals: () =>
-        connections.listeners.map(({ server, totals }) => ({ protocol: server.name, ...totals })),
-    },
-    about: {
-      version: readVersion(),
-      node: process.versions.node,
-      startedAt: systemClock.now(),
-      durability: printValue(plan.durability),
-      data: plan.data,
-      host: plan.host,
-    },
-    notReady: () => [
-      ...(broker.stopping ? ['stopping'] : []),
-      ...(engine.alarm === 'disk' ? ['disk'] : []),
-    ],
-    endpoints: () => endpoints,
-    diskFreeBytes: () => storage.freeBytes(),
-    usage: processUsage,
-    authenticate:
-      users === undefined
-        ? undefined
-        : (name, password) => Promise.resolve(users.verify(name, password)),
-  }
-}
-
-function viewConnections(connections: Connections): Connection[] {
-  const nowMs = systemClock.monotonic()
-  return connections.list().map(summary => ({
-    id: summary.id,
-    protocol: summary.server,
-    user: summary.info.user,
-    state: summary.info.state,
-    peer: summary.peer,
-    local: summary.local,
-    ageMs: Math.round(nowMs - summary.sinceMs),
-    bytesIn: summary.bytesIn,
-    backlogBytes: summary.backlogBytes,
-    reading: summary.reading,
-    details: summary.info.details,
-  }))
 }
 
 /** Without a users file there is one user, guest, who may come from this machine only. */

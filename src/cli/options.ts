@@ -199,8 +199,13 @@ export const options = {
     fallback: 7420 as PortSetting,
     parse: parsePort,
     expects: 'a port (0 = any free one) or off',
-    help: 'admin API, health and metrics',
+    help: 'studio, admin API, health and metrics',
     commands: brokers,
+  },
+  readOnlyStudio: {
+    ...off,
+    help: 'the studio and the admin API change nothing',
+    commands: ['serve', 'config'],
   },
   portOffset: {
     kind: 'value',

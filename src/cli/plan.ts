@@ -37,6 +37,7 @@ export interface Plan {
   readonly profile: ProfileName
   readonly users: Users | undefined
   readonly insecure: boolean
+  readonly readOnlyStudio: boolean
   readonly tls: { readonly cert: string; readonly key: string } | undefined
   /** Authorities of client certificates, PEM. */
   readonly tlsCa: string | undefined
@@ -90,6 +91,7 @@ export function makePlan(settings: Settings): Plan {
     profile: settings.profile as ProfileName,
     users,
     insecure: settings.insecure,
+    readOnlyStudio: settings.readOnlyStudio,
     tls: readTls(settings),
     tlsCa: readTlsCa(settings),
   }

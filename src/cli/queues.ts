@@ -1,6 +1,6 @@
 /** `spillway queues [NAME]`: all queues as a table, or everything about one. */
 
-import type { QueueDetail, QueueSummary } from '../admin/contract.ts'
+import type { QueueDetail, QueuePage, QueueSummary } from '../admin/contract.ts'
 import { printSize } from '../base/size.ts'
 import { adminClient, onlyQueue, queuePath } from './client.ts'
 import type { Command } from './main.ts'
@@ -14,6 +14,7 @@ const number = (title: string, cell: (queue: QueueSummary) => number): Column<Qu
 
 const columns: readonly Column<QueueSummary>[] = [
   { title: 'queue', cell: queue => queue.name },
+  { title: 'protocol', cell: queue => queue.protocol },
   { title: 'kind', cell: queue => queue.kind },
   { title: 'durable', cell: queue => (queue.durable ? 'yes' : 'no') },
   number('ready', queue => queue.ready),
@@ -33,7 +34,12 @@ export const queues: Command = async ({ settings, words, output }) => {
     else output.data(JSON.stringify(detail, undefined, 2))
     return 0
   }
-  const list = await client.call<QueueSummary[]>('GET', '/api/queues')
+  const list: QueueSummary[] = []
+  for (let total = 1; list.length < total; ) {
+    const page = await client.call<QueuePage>('GET', `/api/queues?offset=${list.length}`)
+    list.push(...page.rows)
+    total = page.rows.length === 0 ? 0 : page.total
+  }
   if (settings.json) {
     for (const queue of list) output.json(queue)
   } else if (list.length === 0) {

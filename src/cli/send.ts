@@ -4,7 +4,7 @@ import { createInterface } from 'node:readline'
 import { buffer } from 'node:stream/consumers'
 import type { SendMessage, SendResponse } from '../admin/contract.ts'
 import { type AdminClient, adminClient, queuePath } from './client.ts'
-import { usageFailure } from './failure.ts'
+import { CommandFailure, usageFailure } from './failure.ts'
 import type { Command } from './main.ts'
 import type { Settings } from './options.ts'
 
@@ -45,9 +45,11 @@ export const send: Command = async ({ settings, words, output }) => {
 }
 
 async function createQueue(client: AdminClient, queue: string): Promise<void> {
-  const all = await client.call<{ name: string }[]>('GET', '/api/queues')
-  if (all.some(({ name }) => name === queue)) return
-  await client.call('PUT', queuePath(queue), {})
+  try {
+    await client.call('PUT', queuePath(queue), {})
+  } catch (error) {
+    if (!(error instanceof CommandFailure) || error.code !== 'SPILLWAY_E_EXISTS') throw error
+  }
 }
 
 async function* readMessages(

@@ -86,7 +86,7 @@ test('what is sent is peeked and consumed, and the exit codes tell what happened
   assert.deepEqual([none.code, none.out], [5, ''])
 
   const listed = await run(['queues', '--url', url])
-  assert.match(listed.out, /^orders +queue +yes +0 +0 +0 +0 +0 B +2 +2$/m)
+  assert.match(listed.out, /^orders +engine +queue +yes +0 +0 +0 +0 +0 B +2 +2$/m)
   child.kill('SIGTERM')
   assert.equal((await finished).code, 0)
 })

@@ -1,13 +1,18 @@
 /** The Kafka server: one for a port. See README.md for what it serves. */
 
 import type { ConnectionContext, ProtocolServer } from '../connection.ts'
+import type { GroupDesk } from '../groups.ts'
 import { type Authenticate, Broker, type KafkaServerOptions } from './broker.ts'
 import { servedBy } from './commands.ts'
 import { Connection } from './connection.ts'
+import { groupDesk } from './group-desk.ts'
+import { type TopicDesk, topicDesk } from './topic-desk.ts'
 
 export type { KafkaServerOptions } from './broker.ts'
 
 export interface KafkaServer extends ProtocolServer {
+  readonly groups: GroupDesk
+  readonly topics: TopicDesk
   /** The same broker behind another port, where other people have to log in, or nobody. */
   behind(port: { readonly authenticate: Authenticate | undefined }): ProtocolServer
   /** Before the engine is closed: no session and no transaction ends by time any more. */
@@ -32,6 +37,8 @@ export function kafkaServer(options: KafkaServerOptions): KafkaServer {
   return {
     ...behind({ authenticate: options.authenticate }),
     behind,
+    groups: groupDesk(broker),
+    topics: topicDesk(broker),
     close: () => broker.deadlines.stop(),
   }
 }

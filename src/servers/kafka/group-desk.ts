@@ -1,0 +1,104 @@
+/** Kafka's groups for whoever looks after them: places, lag, resets, members put out. */
+
+import type { EngineDoor } from '../../engine/engine.ts'
+import type { GroupDesk, GroupPlace, GroupReset, GroupView } from '../groups.ts'
+import type { Broker } from './broker.ts'
+import { logName, partitionOf } from './mapping.ts'
+
+export function groupDesk(broker: Broker): GroupDesk {
+  return {
+    list: () => {
+      const names = new Set([...broker.groups.keys(), ...broker.offsets.groups])
+      return [...names].sort().map(name => viewGroup(broker, name))
+    },
+    reset: (group, log, to) => reset(broker, { group, log, to }),
+    kick: (name, member) => {
+      const group = broker.groups.get(name)
+      if (group?.members.has(member) !== true) return `There is no member ${member} in ${name}.`
+      const { instanceId } = group.members.get(member)!
+      group.leave(member, instanceId)
+      return undefined
+    },
+    remove: name => {
+      if ((broker.groups.get(name)?.members.size ?? 0) > 0) return `${name} has members.`
+      broker.groups.get(name)?.end()
+      broker.groups.delete(name)
+      broker.offsets.removeGroup(name)
+      return undefined
+    },
+  }
+}
+
+function viewGroup(broker: Broker, name: string): GroupView {
+  const group = broker.groups.get(name)
+  const places: GroupPlace[] = []
+  for (const [topic, partitions] of broker.offsets.all(name)) {
+    for (const partition of partitions) {
+      const { offset } = broker.offsets.find(name, topic, partition)!
+      const log = logName(topic, partition)
+      const info = broker.engine.log(log)
+      const start = info === undefined ? 0 : broker.topics.start(log, info.first)
+      const lag = info === undefined ? undefined : Math.max(0, info.next - Math.max(offset, start))
+      places.push({ log, at: String(offset), lag, pending: 0 })
+    }
+  }
+  return {
+    group: name,
+    state: group?.state ?? 'Empty',
+    members: [...(group?.members.values() ?? [])].map(({ id, clientId, clientHost }) => ({
+      id,
+      client: clientId,
+      detail: clientHost,
+    })),
+    places,
+  }
+}
+
+interface Reset {
+  readonly group: string
+  readonly log: string
+  readonly to: GroupReset
+}
+
+function reset(broker: Broker, { group, log, to }: Reset): string | undefined {
+  const members = broker.groups.get(group)?.members.size ?? 0
+  if (members > 0) {
+    return `${group} has ${members} members, which would not notice: stop them first.`
+  }
+  const place = partitionOf(log)
+  const topic = place === undefined ? undefined : broker.topics.find(place.topic)
+  const info = broker.engine.log(log)
+  if (place === undefined || topic?.logs[place.partition] !== log || info === undefined) {
+    return `There is no partition ${log}.`
+  }
+  const first = broker.topics.start(log, info.first)
+  const now = broker.offsets.find(group, place.topic, place.partition)?.offset ?? first
+  const wanted = offsetFor(broker.engine, { log, to, first, next: info.next, now })
+  if (typeof wanted === 'string') return wanted
+  const offset = Math.min(info.next, Math.max(first, wanted))
+  const change = { ...place, offset, epoch: -1, metadata: '', time: broker.clock.now() }
+  broker.offsets.commit(group, [change])
+  return undefined
+}
+
+function offsetFor(
+  engine: EngineDoor,
+  from: {
+    readonly log: string
+    readonly to: GroupReset
+    readonly first: number
+    readonly next: number
+    readonly now: number
+  },
+): number | string {
+  const { to } = from
+  if (to === 'earliest') return from.first
+  if (to === 'latest') return from.next
+  if (to === 'skip') return from.now + 1
+  if ('time' in to) {
+    const found = engine.read(from.log, to, { countMax: 1, bytesMax: 1 })
+    return (found.ok ? found.value[0]?.position : undefined) ?? from.next
+  }
+  const offset = Number(to.at)
+  return Number.isSafeInteger(offset) && offset >= 0 ? offset : `“${to.at}” is no offset.`
+}
