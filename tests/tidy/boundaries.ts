@@ -98,6 +98,13 @@ export const boundaries: { readonly [folder: string]: Boundary } = {
     instead:
       'the harness puts servers, engine, platform and client together; their insides stay theirs',
   },
+  'src/simulator': {
+    may: ['src/base', 'src/testing', ...engineDoor],
+    builtIn: [],
+    packages: [],
+    instead:
+      "the simulator runs in a browser: it imports base, the simulated world and the engine's door",
+  },
   'src/servers': {
     may: ['src/base', ...engineDoor],
     builtIn: [],
@@ -219,7 +226,13 @@ export const worldlyGlobals: { readonly [name: string]: string } = {
 export const worldlyFolders = ['src/platform/', 'src/cli/']
 
 /** `Buffer` and `require` exist on Node only; these folders also run in a browser. */
-export const browserFolders = ['src/base/', 'src/wire/', 'src/engine/', 'src/testing/']
+export const browserFolders = [
+  'src/base/',
+  'src/wire/',
+  'src/engine/',
+  'src/testing/',
+  'src/simulator/',
+]
 
 /** Files that may re-export beside the doors that package.json exports. */
 export const furtherDoors: readonly string[] = []

@@ -1,0 +1,101 @@
+import { useSignal } from '@preact/signals'
+import { backends, questions, rankBackends } from '../../../../src/simulator/choosing.ts'
+import { Toggle } from '../../ui/toggle.tsx'
+import { Prose } from './text.tsx'
+
+export function Choosing() {
+  const answers = useSignal<readonly string[]>([])
+  const ranked = rankBackends(new Set(answers.value))
+  return (
+    <>
+      <Prose>
+        <p>
+          There is no best queue. There is what <em>you</em> need: answer six questions, and the
+          four change places. Each reason says why.
+        </p>
+      </Prose>
+      <fieldset class="knobs">
+        <legend class="visually-hidden">Six questions</legend>
+        {questions.map(question => (
+          <Toggle
+            key={question.id}
+            checked={answers.value.includes(question.id)}
+            onChange={on => {
+              answers.value = on
+                ? [...answers.value, question.id]
+                : answers.value.filter(id => id !== question.id)
+            }}
+          >
+            {question.text}
+          </Toggle>
+        ))}
+      </fieldset>
+      <ol class="rank" aria-live="polite">
+        {ranked.map(({ name, score, reasons }) => (
+          <li key={name}>
+            <div>
+              <h3>{name}</h3>
+              <meter min={0} max={Math.max(1, answers.value.length * 2)} value={score}>
+                {score}
+              </meter>
+              <small>
+                {score} of {answers.value.length * 2} points
+              </small>
+            </div>
+            <ul>
+              {reasons.length === 0 && <li>{backends[name].bestFor}</li>}
+              {reasons.map(({ text, sign }) => (
+                <li key={text}>
+                  {sign} {text}
+                </li>
+              ))}
+            </ul>
+          </li>
+        ))}
+      </ol>
+      <Prose>
+        <h2>Side by side</h2>
+      </Prose>
+      <section class="table-scroll" aria-label="Backends compared">
+        <table class="table">
+          <thead>
+            <tr>
+              <th scope="col">Backend</th>
+              <th scope="col">Best for</th>
+              <th scope="col">Order</th>
+              <th scope="col">Replay</th>
+              <th scope="col">Delay</th>
+              <th scope="col">Guarantee by default</th>
+              <th scope="col">To run it</th>
+            </tr>
+          </thead>
+          <tbody>
+            {Object.entries(backends).map(([name, facts]) => (
+              <tr key={name}>
+                <th scope="row">{name}</th>
+                <td>{facts.bestFor}</td>
+                <td>{facts.order}</td>
+                <td>{facts.replay}</td>
+                <td>{facts.delay}</td>
+                <td>{facts.guarantee}</td>
+                <td>{facts.operations}</td>
+              </tr>
+            ))}
+          </tbody>
+        </table>
+      </section>
+      <Prose>
+        <p>
+          These facts are from each product’s own documentation. How fast each is <em>here</em> is
+          measured by <code>npm run bench</code>, beside the real product and in the same run; the
+          figures of the <a href="/learn/scale">next chapter but one</a> come from there, and never
+          from an advertisement.
+        </p>
+        <p>
+          And if you cannot decide: all four speak to the same broker here. Begin with the one whose
+          client you like, and look at its queues in <a href="/operate">Operate</a>.
+        </p>
+      </Prose>
+    </>
+  )
+}

@@ -1,0 +1,119 @@
+import { useMemo } from 'preact/hooks'
+import type { Scenario } from '../../../../src/simulator/scenario.ts'
+import {
+  atLeastOnce,
+  atMostOnce,
+  effectivelyOnce,
+} from '../../../../src/simulator/scenarios/guide.ts'
+import { Simulation } from '../../../../src/simulator/simulation.ts'
+import { Button } from '../../ui/button.tsx'
+import { CodeView } from '../code-view.tsx'
+import { guaranteeCode } from '../listings.ts'
+import { Player } from '../player.ts'
+import { Scene } from '../scene.tsx'
+import { Prose, Try } from './text.tsx'
+
+export function Guarantees() {
+  const players = useMemo(
+    () => [atMostOnce, atLeastOnce, effectivelyOnce].map(scenario => new Player(scenario)),
+    [],
+  )
+  const all = (act: (player: Player) => void) => () => {
+    for (const player of players) act(player)
+  }
+  return (
+    <>
+      <Prose>
+        <p>
+          Three consumers, the same forty orders, the same crash at the sixth one. They differ in
+          one thing: <strong>when they say “done”</strong>, and what they remember.
+        </p>
+      </Prose>
+      <Try title="Crash all three">
+        <ol>
+          <li>
+            Run all three to the end, and compare the last line of each ledger: one is short of 100,
+            one has 100 too much, one agrees.
+          </li>
+          <li>In each log, find the crash, and the order that it cost.</li>
+        </ol>
+        <div class="row">
+          <Button primary onClick={all(player => player.play())}>
+            Play all three
+          </Button>
+          <Button onClick={all(player => player.seek(60_000))}>Show the end</Button>
+          <Button quiet onClick={all(player => player.restart())}>
+            From the beginning
+          </Button>
+        </div>
+      </Try>
+      <div class="trio">
+        {players.map(player => (
+          <Scene key={player.scenario.id} scenario={player.scenario} player={player} isSmall />
+        ))}
+      </div>
+      <Prose>
+        <h2>What each one is</h2>
+        <ul>
+          <li>
+            <strong>At most once</strong>: ack, then work. A crash in between loses the message.
+            Right for a temperature that comes again in a second; wrong for money.
+          </li>
+          <li>
+            <strong>At least once</strong>: work, then ack. A crash in between does the work again.
+            The usual choice, and the default here.
+          </li>
+          <li>
+            <strong>Effectively once</strong>: at least once, plus a memory of what has been done,
+            written in the same step as doing it. The message comes twice; the effect takes place
+            once.
+          </li>
+        </ul>
+        <p>
+          Nobody can promise that a message is <em>delivered</em> exactly once: between the work and
+          the ack there is always a moment at which one side can die. Whoever promises it has moved
+          that moment, not removed it.
+        </p>
+      </Prose>
+      <section class="table-scroll" aria-label="The three guarantees compared">
+        <table class="table">
+          <thead>
+            <tr>
+              <th scope="col">Guarantee</th>
+              <th scope="col">After the crash</th>
+              <th scope="col">Deliveries for 40 orders</th>
+              <th scope="col">Work it needs</th>
+            </tr>
+          </thead>
+          <tbody>
+            <tr>
+              <th scope="row">At most once</th>
+              <td>1 lost</td>
+              <td>{deliveriesOf(atMostOnce)}</td>
+              <td>None</td>
+            </tr>
+            <tr>
+              <th scope="row">At least once</th>
+              <td>1 done twice</td>
+              <td>{deliveriesOf(atLeastOnce)}</td>
+              <td>Handlers that bear a repeat</td>
+            </tr>
+            <tr>
+              <th scope="row">Effectively once</th>
+              <td>None lost, none twice</td>
+              <td>{deliveriesOf(effectivelyOnce)}</td>
+              <td>A table of ids, in the transaction of the effect</td>
+            </tr>
+          </tbody>
+        </table>
+      </section>
+      <CodeView code={guaranteeCode} />
+    </>
+  )
+}
+
+function deliveriesOf(scenario: Scenario): number {
+  const run = new Simulation(scenario)
+  run.advance(60_000)
+  return run.counts().deliveries
+}
