@@ -12,13 +12,20 @@
  * Rules that every driver keeps, and the conformance suite checks:
  *
  * - `prepare` is idempotent, and comes before anything else with that endpoint. It makes what is
- *   missing; what is there with other settings gives a `PlanError`, never a silent change.
+ *   missing. What is there with other settings is changed where that loses nothing; otherwise it is
+ *   a `PlanError` with the code `SPILLWAY_P_CONFLICT`.
  * - `send` resolves when the backend has confirmed each message, in order for one key.
  * - A delivery is settled once; `settle` resolves when the backend has it for sure.
  * - No more deliveries than granted credit. After `stop` none at all, but those that are out may
  *   still be settled. `close` gives back what is not settled, uncounted where possible.
  * - `attempt` is 1 at the first hand-out, one more after each `retry` and after each loss of the
  *   consumer; a `release` does not count.
+ * - Where an endpoint is `keyed`, a driver delivers in order for each key; after `retry` it delivers
+ *   nothing of that key before that message comes again. Deliveries of the key that were out
+ *   already are released by the client, the last one first.
+ * - `dead` and `commit` are one step where `consume-publish` is native; elsewhere the letter is
+ *   confirmed before the message is acknowledged, so that a crash gives two letters, never none.
+ * - Errors are `ClientError`s with `backend`; those that may pass are `retryable`.
  * - A lost connection is the driver's to mend: it reports `context.emit`, connects again, consumes
  *   again with the credit that is outstanding. Settling a delivery of a lost connection rejects
  *   with `SPILLWAY_E_LOST` (retryable); it will come again.
