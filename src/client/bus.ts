@@ -1,11 +1,24 @@
 /** The bus: the one thing that an application holds. Its verbs are short; the parts are beside. */
 
 import { parseTime } from '../platform/clock.ts'
-import type { Queue, Topic } from './contracts.ts'
-import type { From } from './driver.ts'
-import { deadLettersOf, featuresOf, queueEndpoint, topicEndpoint } from './endpoints.ts'
-import { ClientError } from './errors.ts'
-import type { Guarantee, Policy } from './message.ts'
+import { fixed } from './backoff.ts'
+import type { AnyContract, Queue, Rpc, Topic } from './contracts.ts'
+import { DeadLetters } from './dead-letters.ts'
+import type { Depth, Endpoint, From, Headers, Outgoing, Stored } from './driver.ts'
+import {
+  deadLettersOf,
+  endpointOf,
+  featuresOf,
+  queueEndpoint,
+  requestEndpoint,
+  topicEndpoint,
+} from './endpoints.ts'
+import { ClientError, ValidationError } from './errors.ts'
+import type { PlanRow } from './features.ts'
+import { type Guarantee, keyOf, type Message, type Policy } from './message.ts'
+import { type PlanUse, planRows } from './planning.ts'
+import { pull } from './pull.ts'
+import { answer, Requester, type RequestOptions } from './requests.ts'
 import {
   type Bodies,
   bodiesOf,
@@ -16,12 +29,15 @@ import {
   type SendOptions,
 } from './sending.ts'
 import type { Session } from './session.ts'
+import { printIssues, validate } from './validation.ts'
+import { decodeBody, headerNames } from './wire.ts'
 import {
   type DrainOptions,
   type Handler,
   HandlerWorker,
   type Intake,
   limitsOf,
+  type Setup,
   type Worker,
   type WorkerOptions,
 } from './worker.ts'
@@ -31,11 +47,14 @@ export interface ConsumeOptions extends WorkerOptions {
   readonly guarantee?: Guarantee | undefined
 }
 
+/** Milliseconds since 1970, ISO 8601 text, or a `Date`. */
+export type Timestamp = string | number | { getTime(): number }
+
 /** Where a new group begins; one that exists goes on from its own place. Default `latest`. */
 export type SubscribeFrom =
   | 'earliest'
   | 'latest'
-  | { readonly timestamp: string | number | { getTime(): number } }
+  | { readonly timestamp: Timestamp }
   | { readonly position: string }
 
 export interface SubscribeOptions extends ConsumeOptions {
@@ -43,13 +62,60 @@ export interface SubscribeOptions extends ConsumeOptions {
   readonly from?: SubscribeFrom | undefined
 }
 
+export interface MessagesOptions extends Omit<ConsumeOptions, 'concurrency'> {
+  /** Ends the iteration. */
+  readonly signal?: AbortSignal | undefined
+}
+
+export interface ReadOptions {
+  /** Default `earliest`. */
+  readonly from?: SubscribeFrom | undefined
+  /** `latest` (the default): what is there when the reading begins; `forever`: waits for more. */
+  readonly to?:
+    | 'latest'
+    | 'forever'
+    | { readonly timestamp: Timestamp }
+    | { readonly position: string }
+    | undefined
+  /** Only events with this key. */
+  readonly key?: string | undefined
+  readonly signal?: AbortSignal | undefined
+}
+
+/** A message that is looked at, not handled. */
+export interface Event<Out> {
+  readonly id: string
+  readonly body: Out
+  readonly key: string | undefined
+  readonly headers: Headers
+  /** Wall-clock milliseconds. */
+  readonly time: number
+  readonly position: string
+}
+
+/** Sends that are collected, to be made together. The ids are those of the messages. */
+export interface Transaction {
+  send<In, Out>(
+    contract: Queue<In, Out>,
+    bodies: Bodies<In>,
+    options?: SendOptions,
+  ): Promise<string[]>
+  publish<In, Out>(
+    contract: Topic<In, Out>,
+    bodies: Bodies<In>,
+    options?: PublishOptions,
+  ): Promise<string[]>
+}
+
 export class Bus {
   readonly #session: Session
+  readonly #requester: Requester
   readonly #workers = new Set<Worker>()
   #closing: Promise<void> | undefined
 
   constructor(session: Session) {
     this.#session = session
+    this.#requester = new Requester(session)
   }
 
   get backend(): string {
@@ -135,11 +201,20 @@ export class Bus {
     const session = this.#session
     session.checkOpen()
     const { policy, endpoint } = intake
+    const setup = this.#setup(contract, policy, endpoint)
+    return this.#register(new HandlerWorker(intake, limitsOf(options), handler, setup))
+  }
+
+  #setup(contract: Queue<unknown> | Topic<unknown>, policy: Policy, endpoint: Endpoint): Setup {
+    const session = this.#session
     session.require(policy.guarantee, endpoint, `contract ${endpoint.name} · guarantee`)
-    const worker = new HandlerWorker(intake, limitsOf(options), handler, async () => {
+    return async () => {
       await this.#prepare(contract)
       if (policy.deadLetters !== undefined) await session.prepare(policy.deadLetters)
-    })
+    }
+  }
+
+  #register(worker: Worker): Worker {
     this.#workers.add(worker)
     const forget = () => this.#workers.delete(worker)
     worker.ended.then(forget, forget)
@@ -155,6 +230,203 @@ export class Bus {
     const { retry, onKeyFailure } = contract
     const deadLetters = deadLettersOf(contract, group)
     return { session: this.#session, source, retry, deadLetters, onKeyFailure, guarantee }
+  }
+
+  /**
+   * Consuming by asking. Settle each message, or let `await using` give it back.
+   *
+   *     for await (const message of bus.messages(orders)) await message.ack()
+   */
+  messages<In, Out>(
+    contract: Queue<In, Out>,
+    options: MessagesOptions = {},
+  ): AsyncGenerator<Message<Out>, void, undefined> {
+    const { guarantee, prefetch = 1 } = options
+    const policy = this.#policy(contract, guarantee, contract.name, undefined)
+    const endpoint = queueEndpoint(contract)
+    const intake = { policy, endpoint, schema: contract.schema, group: undefined }
+    const limits = limitsOf({ ...options, prefetch })
+    return pull(intake, limits, this.#setup(contract, policy, endpoint), options.signal)
+  }
+
+  /**
+   * History: what a topic holds, again or for the first time, without a group.
+   *
+   *     for await (const event of bus.read(placed, { from: 'earliest' })) console.log(event.body)
+   */
+  async *read<In, Out>(
+    contract: Topic<In, Out>,
+    options: ReadOptions = {},
+  ): AsyncGenerator<Event<Out>, void, undefined> {
+    const session = this.#session
+    const endpoint = topicEndpoint(contract)
+    session.require('history', endpoint, `contract ${contract.name} · read(…)`)
+    await this.#prepare(contract)
+    const { from = 'earliest', to = 'latest', key, signal } = options
+    const end = typeof to === 'string' || 'position' in to ? to : timeOf(to)
+    const range = { from: fromOf(from), to: end, signal }
+    for await (const stored of session.driver.read(endpoint, range)) {
+      if (key !== undefined && keyOf(stored) !== key) continue
+      yield eventOf(stored, await readBody(contract, stored))
+    }
+  }
+
+  /** Asks, and waits for the answer of one of those who `respond`. */
+  request<RequestIn, RequestOut, ReplyIn, ReplyOut>(
+    contract: Rpc<RequestIn, RequestOut, ReplyIn, ReplyOut>,
+    value: RequestIn,
+    options: RequestOptions,
+  ): Promise<ReplyOut> {
+    this.#session.checkOpen()
+    return this.#requester.request(contract, value, options)
+  }
+
+  /** Answers. What the handler throws is thrown at the one who asked, as a `RemoteError`. */
+  respond<RequestIn, RequestOut, ReplyIn, ReplyOut>(
+    contract: Rpc<RequestIn, RequestOut, ReplyIn, ReplyOut>,
+    handler: (request: RequestOut, message: Message<RequestOut>) => ReplyIn | Promise<ReplyIn>,
+    options: WorkerOptions = {},
+  ): Worker {
+    const session = this.#session
+    session.checkOpen()
+    const endpoint = requestEndpoint(contract)
+    session.require('request', endpoint)
+    const policy: Policy = {
+      session,
+      source: contract.name,
+      retry: { attempts: 3, backoff: fixed(0) },
+      deadLetters: undefined,
+      onKeyFailure: 'park',
+      guarantee: 'at-least-once',
+    }
+    const intake = { policy, endpoint, schema: contract.request, group: undefined }
+    const answering: Handler<RequestOut> = (_, message) =>
+      answer(session, contract, handler, message)
+    return this.#register(
+      new HandlerWorker(intake, limitsOf(options), answering, () => session.prepare(endpoint)),
+    )
+  }
+
+  /**
+   * Several sends, all or none. They are made when `run` has returned; when it throws, none is.
+   *
+   *     await bus.transaction(async tx => {
+   *       await tx.send(orders, order)
+   *       await tx.publish(placed, order)
+   *     })
+   */
+  async transaction<T>(run: (tx: Transaction) => Promise<T> | T): Promise<T> {
+    const session = this.#session
+    session.checkOpen()
+    const messages: Outgoing[] = []
+    const add = async (
+      contract: Queue<unknown> | Topic<unknown>,
+      bodies: readonly unknown[],
+      options: SendOptions | undefined,
+    ): Promise<string[]> => {
+      session.require('transaction', endpointOf(contract), 'bus.transaction(…)')
+      const drafts = await draft(session, contract, bodies, options)
+      await this.#prepare(contract)
+      messages.push(...drafts)
+      return drafts.map(({ id }) => id)
+    }
+    const result = await run({
+      send: (contract, bodies, options) => add(contract, bodiesOf(bodies), options),
+      publish: (contract, bodies, options) => add(contract, bodiesOf(bodies), options),
+    })
+    if (messages.length === 0) return result
+    receiptsOf(messages, await session.driver.commit({ send: messages, settle: [] }))
+    return result
+  }
+
+  /** The dead letters of a queue, or of a topic's group. */
+  dlq<In, Out>(contract: Queue<In, Out>): DeadLetters
+  dlq<In, Out>(contract: Topic<In, Out>, group: string): DeadLetters
+  dlq(contract: Queue<unknown> | Topic<unknown>, group?: string): DeadLetters {
+    const dead = deadLettersOf(contract, group)
+    if (dead === undefined) throw noDeadLetters(contract.name)
+    const main = endpointOf(contract)
+    return new DeadLetters(this.#session, contract, { main, dead, group })
+  }
+
+  /** Takes back a message that was sent with a delay and is not due yet. */
+  async cancel<In, Out>(contract: Queue<In, Out>, receipt: Receipt): Promise<boolean> {
+    const endpoint = queueEndpoint(contract)
+    this.#session.require('cancel', endpoint, `contract ${contract.name} · cancel(…)`)
+    if (receipt.position === undefined || receipt.duplicate) return false
+    await this.#prepare(contract)
+    return this.#session.driver.remove(endpoint, receipt.position)
+  }
+
+  /** The first messages that wait, without taking them. */
+  async peek<In, Out>(
+    contract: Queue<In, Out>,
+    options: { readonly limit?: number } = {},
+  ): Promise<Event<unknown>[]> {
+    const endpoint = queueEndpoint(contract)
+    this.#session.require('peek', endpoint)
+    await this.#prepare(contract)
+    const found = await this.#session.driver.peek(endpoint, { countMax: options.limit ?? 100 })
+    return found.map(stored => {
+      const decoded = decodeBody(stored.body, stored.headers)
+      return eventOf(stored, 'value' in decoded ? decoded.value : stored.body)
+    })
+  }
+
+  /** Deletes one message that waits, by the position that `peek` told. */
+  async remove<In, Out>(contract: Queue<In, Out>, position: string): Promise<boolean> {
+    const endpoint = queueEndpoint(contract)
+    this.#session.require('remove', endpoint)
+    await this.#prepare(contract)
+    return this.#session.driver.remove(endpoint, position)
+  }
+
+  /** Deletes what waits; how many that was, where the backend tells. */
+  async purge<In, Out>(contract: Queue<In, Out> | Topic<In, Out>): Promise<number | undefined> {
+    const endpoint = endpointOf(contract)
+    this.#session.require('purge', endpoint)
+    await this.#prepare(contract)
+    return this.#session.driver.purge(endpoint)
+  }
+
+  /** How much waits, for a queue, a topic, or one of its groups. */
+  async depth<In, Out>(contract: Queue<In, Out> | Topic<In, Out>, group?: string): Promise<Depth> {
+    const endpoint = endpointOf(contract)
+    this.#session.require('depth', endpoint)
+    await this.#prepare(contract)
+    return this.#session.driver.depth(endpoint, group)
+  }
+
+  /**
+   * What the backend does natively, what is emulated at which cost, and what is impossible.
+   *
+   *     console.table(await bus.plan(orders, placed))
+   */
+  plan(...contracts: readonly AnyContract[]): Promise<PlanRow[]> {
+    return this.planFor(contracts, {})
+  }
+
+  /** The same, for a use: the guarantee, and the concurrency and timeout of its consumers. */
+  planFor(contracts: readonly AnyContract[], use: PlanUse): Promise<PlanRow[]> {
+    return planRows(this.#session, contracts, use)
+  }
+
+  /** Makes what contracts need on the backend, ahead of their first use. */
+  async prepare(...contracts: readonly AnyContract[]): Promise<void> {
+    for (const contract of contracts) {
+      if (contract.kind === 'rpc') await this.#session.prepare(requestEndpoint(contract))
+      else await this.#prepare(contract)
+    }
+  }
+
+  /** Deletes what a contract has on the backend, with everything in it: for tests. */
+  async drop(contract: AnyContract): Promise<void> {
+    const session = this.#session
+    const dead = contract.kind === 'queue' ? deadLettersOf(contract) : undefined
+    for (const endpoint of [endpointOf(contract), ...(dead === undefined ? [] : [dead])]) {
+      await session.driver.drop(endpoint)
+      session.forget(endpoint)
+    }
   }
 
   /** Makes what a contract needs, after what it asks for has been found possible. */
@@ -175,6 +447,7 @@ export class Bus {
 
   async #close(options: DrainOptions): Promise<void> {
     await Promise.all([...this.#workers].map(worker => worker.drain(options)))
+    await this.#requester.close()
     this.#session.isClosed = true
     await this.#session.driver.close()
   }
@@ -185,12 +458,38 @@ export class Bus {
 }
 
 function fromOf(from: SubscribeFrom): From {
-  if (typeof from === 'string' || 'position' in from) return from
-  const { timestamp } = from
+  return typeof from === 'string' || 'position' in from ? from : timeOf(from)
+}
+
+function timeOf({ timestamp }: { readonly timestamp: Timestamp }): { readonly timestamp: number } {
   return { timestamp: timestampOf(timestamp) }
 }
 
-export function timestampOf(time: string | number | { getTime(): number }): number {
+function eventOf<Out>(stored: Stored, body: Out): Event<Out> {
+  const { headers, time, position } = stored
+  const id = headers[headerNames.id] ?? stored.id
+  return { id, body, key: keyOf(stored), headers, time, position }
+}
+
+/** Throws when the event does not fit: a reader of history has nowhere to put it. */
+async function readBody<Out>(contract: Topic<unknown, Out>, stored: Stored): Promise<Out> {
+  const decoded = decodeBody(stored.body, stored.headers)
+  const checked =
+    'issues' in decoded
+      ? { ok: false as const, issues: decoded.issues }
+      : await validate(contract.schema, decoded.value)
+  if (checked.ok) return checked.value
+  const { issues } = checked
+  const why = `${contract.name} at ${stored.position}: ${printIssues(issues)}.`
+  throw new ValidationError({ code: 'SPILLWAY_V_RECEIVED', why, issues })
+}
+
+function noDeadLetters(name: string): ClientError {
+  const why = `${name} has no dead letters: its contract says dlq: false.`
+  return new ClientError({ code: 'SPILLWAY_E_CONTRACT', why })
+}
+
+function timestampOf(time: Timestamp): number {
   if (typeof time === 'number') return time
   const ms = typeof time === 'string' ? parseTime(time) : time.getTime()
   if (!Number.isNaN(ms)) return ms

@@ -8,7 +8,17 @@
  */
 
 export { type Backoff, type Duration, exponential, fixed, linear } from './backoff.ts'
-export type { Bus, ConsumeOptions, SubscribeFrom, SubscribeOptions } from './bus.ts'
+export type {
+  Bus,
+  ConsumeOptions,
+  Event,
+  MessagesOptions,
+  ReadOptions,
+  SubscribeFrom,
+  SubscribeOptions,
+  Timestamp,
+  Transaction,
+} from './bus.ts'
 export { type ConnectOptions, connect } from './connect.ts'
 export {
   type AnyContract,
@@ -23,7 +33,29 @@ export {
   type TopicOptions,
   topic,
 } from './contracts.ts'
-export type * from './driver.ts'
+export type {
+  DeadLetter,
+  DeadLetters,
+  RedriveOptions,
+  RedriveResult,
+} from './dead-letters.ts'
+export type {
+  BusEvent,
+  Consumer,
+  Delivery,
+  Depth,
+  Driver,
+  DriverContext,
+  Endpoint,
+  Headers,
+  OpenDriver,
+  Outgoing,
+  SendResult,
+  Settlement,
+  Sink,
+  Stored,
+  Work,
+} from './driver.ts'
 export {
   BatchError,
   ClientError,
@@ -46,6 +78,8 @@ export {
   type Support,
 } from './features.ts'
 export type { Guarantee, Message } from './message.ts'
+export type { PlanUse } from './planning.ts'
+export type { RequestOptions } from './requests.ts'
 export type { Bodies, PublishOptions, Receipt, SendOptions } from './sending.ts'
 export type { StandardSchema } from './standard-schema.ts'
 export type { DrainOptions, Handler, Worker, WorkerOptions } from './worker.ts'

@@ -20,8 +20,8 @@
  *   still be settled. `close` gives back what is not settled, uncounted where possible.
  * - `attempt` is 1 at the first hand-out, one more after each `retry` and after each loss of the
  *   consumer; a `release` does not count.
- * - Where an endpoint is `keyed`, a driver delivers in order for each key; after `retry` it delivers
- *   nothing of that key before that message comes again. Deliveries of the key that were out
+ * - Where an endpoint is `keyed`, a driver delivers in order for each key; after `retry` nothing of
+ *   that key is delivered before that message comes again. Deliveries of the key that were out
  *   already are released by the client, the last one first.
  * - `dead` and `commit` are one step where `consume-publish` is native; elsewhere the letter is
  *   confirmed before the message is acknowledged, so that a crash gives two letters, never none.
@@ -59,7 +59,10 @@ export interface Endpoint {
 export type Headers = { readonly [name: string]: string }
 
 export interface Outgoing {
+  /** Prepared, unless its role is `replies`: that queue belongs to another client. */
   readonly to: Endpoint
+  /** Set by a redrive: for this group of the topic alone. */
+  readonly group: string | undefined
   /** Also in `headers`, as `spillway-id`. */
   readonly id: string
   readonly key: string | undefined

@@ -62,7 +62,7 @@ export function impossible(code: string, why: string, ...alternatives: string[])
 export interface PlanRow {
   readonly contract: string
   readonly feature: Feature
-  readonly how: Support['how'] | 'weak' | 'ignored'
+  readonly how: Support['how'] | 'caution' | 'ignored'
   /** The cost of an emulation, why it is impossible, or what to know. */
   readonly why: string
   /** True when the contract asks for it. */

@@ -12,6 +12,7 @@ import {
   bodiesOf,
   draft,
   type PublishOptions,
+  plainOutgoing,
   type Receipt,
   receiptsOf,
   type SendOptions,
@@ -92,6 +93,8 @@ export class IncomingMessage<Out> implements Message<Out> {
   readonly #policy: Policy
   readonly #together: Outgoing[] = []
   #settling: Promise<void> | undefined
+  /** Called when it begins to be settled. */
+  onSettle: (() => void) | undefined
 
   constructor(policy: Policy, delivery: Delivery, body: Out, signal: AbortSignal) {
     this.#policy = policy
@@ -119,7 +122,7 @@ export class IncomingMessage<Out> implements Message<Out> {
   ack(): Promise<void> {
     const { guarantee, session } = this.#policy
     if (guarantee === 'at-most-once') {
-      this.#settling ??= Promise.resolve()
+      if (this.#settling === undefined) return this.#once(() => Promise.resolve())
       return this.#settling
     }
     if (this.#together.length === 0) return this.#settle({ kind: 'done' })
@@ -226,8 +229,7 @@ export class IncomingMessage<Out> implements Message<Out> {
     }
     const { body } = this.delivery
     const { id, key } = this
-    const rest = { dedupeId: undefined, delayMs: 0, ttlMs: undefined, priority: 0 }
-    return { to, id, key, body, headers, ...rest }
+    return { ...plainOutgoing, to, id, key, body, headers }
   }
 
   #report(error: unknown, outcome: 'retry' | 'dead' | 'dropped'): void {
@@ -244,6 +246,7 @@ export class IncomingMessage<Out> implements Message<Out> {
   #once(run: () => Promise<void>): Promise<void> {
     if (this.#settling !== undefined) return Promise.reject(settledTwice(this.id))
     this.#settling = run()
+    this.onSettle?.()
     return this.#settling
   }
 }

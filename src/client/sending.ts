@@ -37,6 +37,15 @@ export interface Cause {
   readonly headers: Headers
 }
 
+/** What a message has when nobody asks for anything special. */
+export const plainOutgoing = {
+  group: undefined,
+  dedupeId: undefined,
+  delayMs: 0,
+  ttlMs: undefined,
+  priority: 0,
+} as const
+
 /** One body, or several; a body that is an array itself is always one of several. */
 export type Bodies<In> = In extends readonly unknown[] ? readonly In[] : In | readonly In[]
 
@@ -73,7 +82,18 @@ export async function draft(
     const key = contract.keyOf?.(checked.value)
     const headers = headersOf({ contract: contract.name, contentType, id, key }, options, cause)
     const dedupeId = contract.dedupe?.idOf(checked.value)
-    drafts.push({ to, id, key, body, headers, dedupeId, delayMs, ttlMs, priority })
+    drafts.push({
+      to,
+      group: undefined,
+      id,
+      key,
+      body,
+      headers,
+      dedupeId,
+      delayMs,
+      ttlMs,
+      priority,
+    })
   }
   return drafts
 }

@@ -144,6 +144,12 @@ export const boundaries: { readonly [folder: string]: Boundary } = {
   'src/client/drivers/kafka': driver(['@platformatic/kafka']),
   'src/client/drivers/sqs': driver(['@aws-sdk/client-sqs']),
   'src/client/drivers/redis': driver(['@redis/client']),
+  'src/conformance': {
+    may: ['src/base', 'src/client/client.ts', 'src/engine/ports.ts'],
+    builtIn: ['assert/strict'],
+    packages: [],
+    instead: "the suite uses what an application uses: the client's door",
+  },
   'src/admin': {
     may: ['src/base', ...engineDoor],
     builtIn: ['http', 'https'],

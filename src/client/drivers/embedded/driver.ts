@@ -155,8 +155,9 @@ class EmbeddedDriver implements Driver {
 
   #store1(message: Outgoing): SendResult {
     const record = this.#recordOf(message)
-    if (message.to.kind === 'topic') return this.#publish(message.to, record)
-    const { name, keyed } = message.to
+    const { kind, name, keyed } = message.to
+    if (message.group !== undefined) return this.#append(groupName(name, message.group), record)
+    if (kind === 'topic') return this.#publish(message.to, record)
     if (message.delayMs > 0 && keyed) return this.#sendLater(message, record)
     return this.#append(name, record)
   }
@@ -318,6 +319,7 @@ class EmbeddedDriver implements Driver {
   }
 
   #arrival(log: string, position: number, signal: AbortSignal | undefined): Promise<void> {
+    if (isAborted(signal)) return Promise.resolve()
     return new Promise(resolve => {
       const watch = this.#engine.watch(log, position, resolve)
       if (!watch.ok) return resolve()
