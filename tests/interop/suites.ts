@@ -3,6 +3,7 @@
 import { amqpCases } from './amqp/cases.ts'
 import { amqpPrograms } from './amqp/programs.ts'
 import { kafkaPrograms } from './kafka/programs.ts'
+import { redisPrograms } from './redis/programs.ts'
 import type { Suite } from './suite.ts'
 
-export const suites: readonly Suite[] = [amqpCases, amqpPrograms, kafkaPrograms]
+export const suites: readonly Suite[] = [amqpCases, amqpPrograms, kafkaPrograms, redisPrograms]

@@ -10,6 +10,7 @@ import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { repositoryFolder } from '../../harness/broker.ts'
+import { go, java, type Prepare, python } from '../fetch.ts'
 import type { Choice, Report, Suite } from '../suite.ts'
 import { onEachBroker } from './subjects.ts'
 
@@ -17,17 +18,9 @@ interface Program {
   readonly name: string
   /** Below this folder. */
   readonly folder: string
-  /** Fetches what it needs; resolves with the command that runs it, without the URL. */
-  prepare(folders: Folders): Promise<readonly string[]>
+  readonly prepare: Prepare
   /** What it prints when all is well. */
   readonly expected: unknown
-}
-
-interface Folders {
-  /** The program's sources. */
-  readonly source: string
-  /** Where its dependencies are kept from run to run. */
-  readonly cache: string
 }
 
 const stock = { book: 'book in stock', last: 'last in stock', pen: 'pen in stock' }
@@ -79,7 +72,6 @@ const programs: readonly Program[] = [
 export const amqpPrograms: Suite = { name: 'amqp/programs', run }
 
 const runFile = promisify(execFile)
-const fetchMs = 240_000
 const playMs = 60_000
 
 async function run(report: Report, choice: Choice): Promise<void> {
@@ -136,32 +128,4 @@ async function play(program: Program, command: readonly string[]): Promise<strin
 
 function withLogin(url: string): string {
   return url.replace('amqp://', 'amqp://guest:guest@')
-}
-
-// From the registries, with their own clients
-
-async function python({ source, cache }: Folders): Promise<readonly string[]> {
-  const interpreter = join(cache, 'bin/python')
-  await runFile('python3', ['-m', 'venv', cache], { timeout: fetchMs })
-  const requirements = join(source, 'requirements.txt')
-  const pip = ['-m', 'pip', 'install', '--quiet', '--disable-pip-version-check']
-  await runFile(interpreter, [...pip, '-r', requirements], { timeout: fetchMs })
-  return [interpreter, join(source, 'story.py')]
-}
-
-async function go({ source, cache }: Folders): Promise<readonly string[]> {
-  const program = join(cache, 'story')
-  await runFile('go', ['build', '-o', program, '.'], { cwd: source, timeout: fetchMs })
-  return [program]
-}
-
-async function java({ source, cache }: Folders): Promise<readonly string[]> {
-  const jars = join(cache, 'jars')
-  const classes = join(cache, 'classes')
-  const copy = ['dependency:copy-dependencies', `-DoutputDirectory=${jars}`]
-  const pom = join(source, 'pom.xml')
-  await runFile('mvn', ['--batch-mode', '--quiet', '-f', pom, ...copy], { timeout: fetchMs })
-  const compile = ['-cp', join(jars, '*'), '-d', classes, join(source, 'story.java')]
-  await runFile('javac', compile, { timeout: fetchMs })
-  return ['java', '-cp', `${classes}:${join(jars, '*')}`, 'Story']
 }
