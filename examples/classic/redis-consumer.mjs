@@ -14,13 +14,14 @@ async function handle([id, fields]) {
   await redis.xack(stream, group, id)
 }
 
+const blockMs = Number(process.env.BLOCK_MS ?? 5000)
 const idleMs = Number(process.env.IDLE_MS ?? 60_000)
 const [, left] = await redis.xautoclaim(stream, group, consumer, idleMs, '0')
 for (const entry of left) await handle(entry)
 
 while (true) {
   const read = await redis.xreadgroup(
-    ...['GROUP', group, consumer, 'COUNT', 10, 'BLOCK', 5000, 'STREAMS', stream, '>'],
+    ...['GROUP', group, consumer, 'COUNT', 10, 'BLOCK', blockMs, 'STREAMS', stream, '>'],
   )
   if (read === null) break
   for (const [, entries] of read) for (const entry of entries) await handle(entry)
