@@ -441,3 +441,53 @@ describe('definitions', () => {
     await three.stop()
   })
 })
+
+describe('what Prometheus scrapes', () => {
+  const scrape = async (path: string, headers = {}) => {
+    const answer = await fetch(`http://127.0.0.1:${broker.httpPort}${path}`, { headers })
+    return { status: answer.status, text: await answer.text() }
+  }
+
+  it('has sums under the names of RabbitMQ, without a password', async () => {
+    await use(async channel => {
+      await channel.assertQueue('scraped')
+      channel.sendToQueue('scraped', Buffer.from('x'))
+      await channel.checkQueue('scraped')
+      const { status, text } = await scrape('/metrics')
+      assert.equal(status, 200)
+      assert.match(text, /^rabbitmq_connections 1$/m)
+      assert.match(text, /^rabbitmq_channels 1$/m)
+      assert.match(text, /^rabbitmq_build_info\{rabbitmq_version="4\.2\.0",.*\} 1$/m)
+      assert.match(text, /^# TYPE rabbitmq_queue_messages_ready gauge$/m)
+      assert.doesNotMatch(text, /scraped/)
+    })
+  })
+
+  it('has each queue for who has a password', async () => {
+    assert.equal((await scrape('/metrics/per-object')).status, 401)
+    const authorization = `Basic ${btoa('guest:guest')}`
+    const { text } = await scrape('/metrics/per-object', { authorization })
+    assert.match(text, /^rabbitmq_queue_messages_ready\{vhost="\/",queue="scraped"\} 1$/m)
+    await use(channel => channel.deleteQueue('scraped'))
+  })
+})
+
+describe('the queue type of a virtual host', () => {
+  it('is that of queues which name none and could be of it', async () => {
+    await put('/vhosts/typed', { default_queue_type: 'quorum' })
+    await put('/permissions/typed/guest', everything, 204)
+    await use(
+      async channel => {
+        await channel.assertQueue('plain')
+        await channel.assertQueue('plain')
+        await channel.assertQueue('mine', { exclusive: true, durable: false })
+      },
+      undefined,
+      'typed',
+    )
+    const { json } = await broker.call('GET', '/queues/typed/plain')
+    assert.equal(json.type, 'quorum')
+    assert.deepEqual(json.arguments, { 'x-queue-type': 'quorum' })
+    await broker.call('DELETE', '/vhosts/typed')
+  })
+})

@@ -24,6 +24,10 @@ export interface Profile {
   readonly delayedRetry: boolean
   /** The mechanism ANONYMOUS, which lets in guest. */
   readonly anonymous: boolean
+  /** Classic queues take `x-queue-mode`, without effect. */
+  readonly queueModes: boolean
+  /** The exchange type `x-local-random`. */
+  readonly localRandom: boolean
   /** An unknown exchange type is a channel error 406; before, it was a connection error 503. */
   readonly unknownTypeIsPrecondition: boolean
   /** A mandatory message to a reply consumer that is there counts as routed. */
@@ -41,6 +45,8 @@ const newest: Profile = {
   quorumLevels: 32,
   delayedRetry: true,
   anonymous: true,
+  queueModes: false,
+  localRandom: true,
   unknownTypeIsPrecondition: true,
   replyIsRoute: true,
 }
@@ -55,6 +61,7 @@ export const profiles: { readonly [Name in ProfileName]: Profile } = {
     globalQos: true,
     quorumLevels: 1,
     delayedRetry: false,
+    queueModes: true,
   },
   '3.13': {
     ...newest,
@@ -68,6 +75,8 @@ export const profiles: { readonly [Name in ProfileName]: Profile } = {
     quorumLevels: 1,
     delayedRetry: false,
     anonymous: false,
+    queueModes: true,
+    localRandom: false,
     unknownTypeIsPrecondition: false,
     replyIsRoute: false,
   },

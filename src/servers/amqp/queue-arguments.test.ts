@@ -3,6 +3,7 @@ import { test } from 'node:test'
 import type { FieldTable, FieldValue } from '../../wire/amqp/field-table.ts'
 import { fromPlain } from '../../wire/amqp/field-table.ts'
 import { WireError } from '../../wire/schema/errors.ts'
+import { profiles } from './profiles.ts'
 import {
   checkConsumeArguments,
   checkExchangeEquivalence,
@@ -27,8 +28,8 @@ function refusalOf(run: () => void): string {
   return 'ok'
 }
 
-function check(table: FieldTable): string {
-  return refusalOf(() => checkQueueArguments('q', '/', table))
+function check(table: FieldTable, profile = profiles['4.2']): string {
+  return refusalOf(() => checkQueueArguments('q', '/', table, profile))
 }
 
 /** As RabbitMQ 3.10.8 answered them on the wire. */
@@ -292,4 +293,11 @@ test('an expiration is a number of milliseconds in text', () => {
   assert.equal(checkExpiration('1.5'), '{leftover_string,".5"}')
   assert.equal(checkExpiration('-1'), '{value_negative,-1}')
   assert.equal(checkExpiration('315360000001'), '{value_too_large,315360000001}')
+})
+
+test('a queue mode is taken without effect, and refused as RabbitMQ 4.3 does', () => {
+  const table: FieldTable = [['x-queue-mode', { type: 'S', value: 'lazy' }]]
+  assert.equal(check(table), 'ok')
+  const refused = "invalid arg 'x-queue-mode' for queue 'q' in vhost '/'"
+  assert.equal(check(table, profiles['4.3']), `${refused} of queue type rabbit_classic_queue`)
 })

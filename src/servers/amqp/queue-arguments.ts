@@ -10,6 +10,7 @@ import { fail, named } from './errors.ts'
 import { limits } from './limits.ts'
 import type { ExchangeDefinition, QueueDefinition, QueueType } from './mapping.ts'
 import { isInteger, queueTypeOf } from './mapping.ts'
+import type { Profile } from './profiles.ts'
 import { checkAge, checkStreamSizes } from './stream-arguments.ts'
 
 /** The reason why a value is wrong, or undefined. */
@@ -82,7 +83,12 @@ const modules: { readonly [Type in QueueType]: string } = {
 }
 
 /** Throws RabbitMQ's refusal of a new queue's arguments. */
-export function checkQueueArguments(queue: string, vhost: string, table: FieldTable): void {
+export function checkQueueArguments(
+  queue: string,
+  vhost: string,
+  table: FieldTable,
+  profile: Profile,
+): void {
   const what = named('queue', queue, vhost)
   const exchange = fieldOf(table, 'x-dead-letter-exchange')
   if (exchange !== undefined && exchange.type !== 'S') {
@@ -102,7 +108,9 @@ export function checkQueueArguments(queue: string, vhost: string, table: FieldTa
     const known = rules.find(rule => rule.name === name)
     const foreign =
       known === undefined ? name === quorumOnly && type !== 'quorum' : !known.types.includes(type)
-    if (foreign) fail(406, `invalid arg '${name}' for ${what} of queue type ${modules[type]}`)
+    const gone = name === 'x-queue-mode' && !profile.queueModes
+    if (foreign || gone)
+      fail(406, `invalid arg '${name}' for ${what} of queue type ${modules[type]}`)
   }
   if (type === 'stream') checkStreamSizes(table)
 }

@@ -71,8 +71,9 @@ function declareActive(channel: Channel, name: string, request: ExchangeDeclare)
 function checkType(channel: Channel, request: ExchangeDeclare): void {
   const { type } = request
   checkExchangeArguments(type, request.arguments)
-  if (routeKindOf(type, request.arguments) !== undefined) return
-  const { unknownTypeIsPrecondition } = channel.host.broker.profile
+  const { unknownTypeIsPrecondition, localRandom } = channel.host.broker.profile
+  const isLater = type === 'x-local-random' && !localRandom
+  if (routeKindOf(type, request.arguments) !== undefined && !isLater) return
   fail(unknownTypeIsPrecondition ? 406 : 503, `unknown exchange type '${type}'`)
 }
 

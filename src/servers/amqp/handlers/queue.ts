@@ -8,6 +8,7 @@
 
 import { encodeUtf8 } from '../../../base/bytes.ts'
 import type { LogInfo } from '../../../engine/model.ts'
+import { type FieldTable, fieldOf } from '../../../wire/amqp/field-table.ts'
 import {
   type QueueBind,
   QueueBindOk,
@@ -45,6 +46,11 @@ export function declare(channel: Channel, request: QueueDeclare): void {
     declared(channel, given, request.noWait, info)
     return
   }
+  declareActive(channel, given, withDefaultType(channel, request))
+}
+
+function declareActive(channel: Channel, given: string, request: QueueDeclare): void {
+  const { broker, vhost } = channel.host
   const name = given === '' ? newName(channel, request) : given
   if (given.startsWith('amq.')) fail(403, `queue name '${name}' contains reserved prefix 'amq.*'`)
   channel.host.grants.check('configure', 'queue', name)
@@ -52,6 +58,16 @@ export function declare(channel: Channel, request: QueueDeclare): void {
   if (known === undefined) create(channel, name, request)
   else checkEqual(channel, name, request, known)
   declared(channel, name, request.noWait, known)
+}
+
+/** A virtual host may have a type for queues that name none, if they could be of that type. */
+function withDefaultType({ host }: Channel, request: QueueDeclare): QueueDeclare {
+  const type = host.broker.registry.get('vhost', host.vhost)?.defaultQueueType
+  if (type === undefined || fieldOf(request.arguments, 'x-queue-type') !== undefined) return request
+  const { durable, exclusive, autoDelete } = request
+  if (type !== 'classic' && (!durable || exclusive || autoDelete)) return request
+  const own: FieldTable[number] = ['x-queue-type', { type: 'S', value: type }]
+  return { ...request, arguments: [...request.arguments, own] }
 }
 
 function checkEqual(channel: Channel, name: string, request: QueueDeclare, known: LogInfo): void {
@@ -67,7 +83,7 @@ function checkEqual(channel: Channel, name: string, request: QueueDeclare, known
 function create(channel: Channel, name: string, request: QueueDeclare): void {
   const { broker, vhost } = channel.host
   const what = named('queue', name, vhost)
-  checkQueueArguments(name, vhost, request.arguments)
+  checkQueueArguments(name, vhost, request.arguments, broker.profile)
   const type = queueTypeOf(request.arguments)
   if (type !== 'classic') checkQuorumProperties(name, vhost, request)
   else if (!request.durable && !request.exclusive && !broker.profile.transientQueues) {

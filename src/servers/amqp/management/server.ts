@@ -21,6 +21,7 @@ import {
   type Request,
 } from './http.ts'
 import { arrange, pick } from './lists.ts'
+import { exposition, prometheusType } from './prometheus.ts'
 import type { Rates } from './rates.ts'
 import { findRoute, type Gate } from './routes.ts'
 
@@ -92,8 +93,10 @@ function answerTo(broker: Broker, about: About, call: HttpCall): Answer {
 
 function succeed(broker: Broker, about: About, call: HttpCall): Answer {
   const [path, search] = call.path.split('?', 2) as [string, string?]
+  if (path === '/metrics') return metrics(broker, about, false)
   const login = authenticate(broker, call)
   if (login === undefined) return challenge
+  if (path === '/metrics/per-object') return metrics(broker, about, true)
   const { route, params } = findRoute(partsOf(path)) ?? notFound()
   const { method } = call
   const allowed = ['HEAD', ...Object.keys(route.methods), 'OPTIONS'].join(', ')
@@ -109,6 +112,11 @@ function succeed(broker: Broker, about: About, call: HttpCall): Answer {
   const request = { broker, about, method, params, query, headers, user: login, tags, body }
   checkGate(request, reads ? route.gate : route.writeGate)
   return shown(handler(request), query)
+}
+
+function metrics(broker: Broker, about: About, perObject: boolean): Answer {
+  const headers = { ...security, 'content-type': prometheusType }
+  return { status: 200, headers, body: exposition(broker, about, perObject) }
 }
 
 function shown(result: unknown, query: URLSearchParams): Answer {
