@@ -228,8 +228,16 @@ async function bindKafka(
   endpoints.push(endpoint('kafka', plan.tls === undefined ? 'kafka' : 'kafkas', plan.host, port))
   parts.later.push(async () => {
     const { kafkaServer } = await import('../servers/kafka/server.ts')
+    const { readPlain } = await import('./plain-records.ts')
     const authenticate = plan.users === undefined ? undefined : authenticator(plan)
-    kafka = kafkaServer({ ...plan.kafka, engine, clock: systemClock, random, authenticate })
+    kafka = kafkaServer({
+      ...plan.kafka,
+      readPlain,
+      engine,
+      clock: systemClock,
+      random,
+      authenticate,
+    })
     served.kafka = kafka
     // The broker may have been stopped while the code was on its way.
     if (isClosed) kafka.close()

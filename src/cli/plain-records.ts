@@ -1,8 +1,9 @@
 /**
- * Records of Amazon SQS, Redis Streams and Kafka, read for whoever speaks another language:
+ * Records of every protocol, read for whoever speaks another language:
  *
  * | written by | id | key | headers | body |
  * |---|---|---|---|---|
+ * | AMQP | message-id | the routing key | its headers, and the properties that are set | the body |
  * | SQS | the message's id | | its attributes, without their types | the text |
  * | Redis | the entry's id | | its fields | the field `body` or `data`, else all fields as JSON |
  * | Kafka, each record of a batch | | the key | the headers | the value |
@@ -11,6 +12,8 @@
 import { ByteReader, encodeUtf8, noBytes, ShortInput } from '../base/bytes.ts'
 import { formats, type StoredRecord } from '../engine/model.ts'
 import type { PlainRecord, PlainValue } from '../servers/plain-record.ts'
+import { decodeProperties } from '../wire/amqp/content.ts'
+import { type Plain, toPlain } from '../wire/amqp/field-table.ts'
 import { attributeBits, BatchView, decodeRecords } from '../wire/kafka/record-batch.ts'
 import { WireError } from '../wire/schema/errors.ts'
 import { decodeEnvelope } from '../wire/sqs/envelope.ts'
@@ -20,6 +23,8 @@ const batchBytesMax = 64 * 1024 * 1024
 export function readPlain(record: StoredRecord): readonly PlainRecord[] | undefined {
   try {
     switch (record.format) {
+      case formats.amqpProperties:
+        return [amqpRecord(record)]
       case formats.sqsAttributes:
         return [sqsRecord(record)]
       case formats.redisFields:
@@ -34,6 +39,38 @@ export function readPlain(record: StoredRecord): readonly PlainRecord[] | undefi
     if (error instanceof WireError || error instanceof ShortInput) return undefined
     throw error
   }
+}
+
+/** Properties that say something to a reader who does not speak AMQP. */
+const told = ['correlationId', 'replyTo', 'type', 'appId'] as const
+
+function amqpRecord(record: StoredRecord): PlainRecord {
+  const properties = decodeProperties(record.envelope)
+  const named = told.flatMap(name => {
+    const value = properties[name]
+    const header = name.replace(/[A-Z]/, letter => `-${letter.toLowerCase()}`)
+    return value === undefined ? [] : [[header, value] as const]
+  })
+  const headers = (properties.headers ?? []).map(([name, value]) => {
+    return [name, headerValue(toPlain(value))] as const
+  })
+  return {
+    offset: 0,
+    time: record.time,
+    id: properties.messageId,
+    key: record.key.length === 0 ? undefined : record.key,
+    headers: [...headers, ...named],
+    contentType: properties.contentType,
+    body: record.body,
+  }
+}
+
+/** Texts and bytes as they are; numbers, lists and tables as JSON has them. */
+function headerValue(value: Plain): PlainValue {
+  if (typeof value === 'string' || value instanceof Uint8Array) return value
+  if (typeof value === 'bigint') return String(value)
+  const exact = (_: string, inner: unknown) => (typeof inner === 'bigint' ? String(inner) : inner)
+  return JSON.stringify(value, exact)
 }
 
 function sqsRecord(record: StoredRecord): PlainRecord {

@@ -3,6 +3,7 @@
 import type { EngineDoor } from '../../engine/engine.ts'
 import type { Clock, Random } from '../../engine/ports.ts'
 import { codes } from '../../wire/kafka/error-codes.ts'
+import type { ReadPlain } from '../plain-record.ts'
 import { Acls } from './acls.ts'
 import { ClassicGroup } from './classic-group.ts'
 import { Credentials } from './credentials.ts'
@@ -45,6 +46,8 @@ export interface KafkaServerOptions {
   readonly profile?: ProfileName | undefined
   /** A topic may ask for more replicas than there are brokers, and gets one. Default: false. */
   readonly anyReplication?: boolean | undefined
+  /** Reads what other protocols wrote. Without it there are only key and body. */
+  readonly readPlain?: ReadPlain | undefined
 }
 
 export interface Member {
@@ -71,6 +74,7 @@ export class Broker {
   readonly members = new Set<Member>()
   readonly partitions: number
   readonly profile: ProfileName
+  readonly readPlain: ReadPlain
   readonly clusterId: string
 
   constructor(options: KafkaServerOptions) {
@@ -80,6 +84,7 @@ export class Broker {
     this.clock = clock
     this.partitions = options.partitions ?? 1
     this.profile = options.profile ?? '4.2'
+    this.readPlain = options.readPlain ?? (() => undefined)
     this.deadlines = new Deadlines(clock)
     this.topics = new Topics(engine, random)
     this.producers = new Producers(engine)

@@ -6,8 +6,10 @@
  *     record batch               one record with `span` = its count; position = base offset
  */
 
+import { encodeUtf8 } from '../../base/bytes.ts'
 import { defaultLog, formats, type LogConfig, type StoredRecord } from '../../engine/model.ts'
-import { encodeBatch } from '../../wire/kafka/record-batch.ts'
+import { encodeBatch, type Header } from '../../wire/kafka/record-batch.ts'
+import type { ReadPlain } from '../plain-record.ts'
 import { limits } from './limits.ts'
 
 export function logName(topic: string, partition: number): string {
@@ -67,11 +69,27 @@ function positive(text: string): number | undefined {
   return value < 0 || !Number.isFinite(value) ? undefined : value
 }
 
-/** A stored record as a batch: as it came, or, when another protocol wrote it, a batch of one. */
-export function batchOf(record: StoredRecord): Uint8Array {
+/**
+ * A stored record as a batch: as it came, or, when another protocol wrote it, a batch of one.
+ *
+ *     its id and its content type, where it has them   headers `message-id` and `content-type`
+ *     its headers, attributes or fields                headers of the same names
+ */
+export function batchOf(record: StoredRecord, read: ReadPlain): Uint8Array {
   if (record.format === formats.kafkaBatch) return record.body
-  const key = record.key.length === 0 ? null : record.key
-  return encodeBatch([{ timestamp: record.time, key, value: record.body }], {
-    baseOffset: record.position,
-  })
+  const [plain] = read(record) ?? []
+  const baseOffset = record.position
+  if (plain === undefined) {
+    const key = record.key.length === 0 ? null : record.key
+    return encodeBatch([{ timestamp: record.time, key, value: record.body }], { baseOffset })
+  }
+  const { time: timestamp, key = null, body: value, id, contentType } = plain
+  const own: Header[] = []
+  if (id !== undefined) own.push({ key: 'message-id', value: encodeUtf8(id) })
+  if (contentType !== undefined) own.push({ key: 'content-type', value: encodeUtf8(contentType) })
+  const theirs = plain.headers.map(([name, text]) => ({
+    key: name,
+    value: typeof text === 'string' ? encodeUtf8(text) : text,
+  }))
+  return encodeBatch([{ timestamp, key, value, headers: [...own, ...theirs] }], { baseOffset })
 }

@@ -219,7 +219,7 @@ function readBatches(
   const value = isWithin ? all : all.filter(({ position }) => position < end)
   const last = value[value.length - 1]
   return {
-    batches: value.map(batchOf),
+    batches: value.map(record => batchOf(record, broker.readPlain)),
     next: last === undefined ? from : last.position + last.span,
   }
 }

@@ -91,7 +91,7 @@ function firstAt(broker: Broker, log: string, time: number, end: number): Found 
   const outcome = broker.engine.read(log, { time }, { countMax: 1, bytesMax: 1 })
   const record = outcome.ok ? outcome.value[0] : undefined
   if (record === undefined || record.position >= end) return { timestamp: -1, offset: -1 }
-  const batch = batchOf(record)
+  const batch = batchOf(record, broker.readPlain)
   if (record.span === 1) return { timestamp: record.time, offset: record.position }
   const records = decodeRecords(batch, limits.decompressedBytesMax)
   // Whoever compresses with zstd is told the batch, which is early enough.
