@@ -1,6 +1,6 @@
 /**
  * `npm run bench -- [question …] [--cases WORDS] [--runs N] [--quick] [--json FILE]
- * [--only spillway|rabbitmq|kafka]`
+ * [--only spillway|rabbitmq|kafka|…]`
  *
  * Each question is asked of Spillway and of the real peer in the same run, in turn. Without a name:
  * all questions but the ones that need many gigabytes. `--cases` chooses the cases whose name has
@@ -26,6 +26,7 @@ import { contenders } from './peers.ts'
 import type { AloneQuestion, Question } from './question.ts'
 import { redisGroup } from './redis-group.ts'
 import { redisXadd } from './redis-xadd.ts'
+import { sqs } from './sqs.ts'
 import { start } from './start.ts'
 
 const questions: readonly (Question | AloneQuestion)[] = [
@@ -39,6 +40,7 @@ const questions: readonly (Question | AloneQuestion)[] = [
   kafkaConsume,
   redisXadd,
   redisGroup,
+  sqs,
   start,
   engine,
   backlog10m,

@@ -4,7 +4,7 @@ import { type RunningBroker, startSpillway } from '../tests/harness/broker.ts'
 import { fetchRabbitmq, startRabbitmq } from '../tests/interop/peers/rabbitmq.ts'
 
 export interface Contender {
-  readonly name: 'Spillway' | 'RabbitMQ' | 'Kafka' | 'Redis'
+  readonly name: 'Spillway' | 'RabbitMQ' | 'Kafka' | 'Redis' | 'ElasticMQ'
   start(): Promise<RunningBroker>
 }
 

@@ -4,49 +4,25 @@
  */
 
 import { execFile, execFileSync } from 'node:child_process'
-import { existsSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs'
+import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
-import { type RunningBroker, repositoryFolder } from '../../harness/broker.ts'
+import type { RunningBroker } from '../../harness/broker.ts'
 import { freePort, startChild, temporaryFolder } from '../../harness/process.ts'
 import { deferred, within } from '../../harness/wait.ts'
+import { fetchJars, jarsFolder } from './maven.ts'
 
 export const kafkaVersion = '4.2.0'
 
-const libraries = join(repositoryFolder(), '.cache', `kafka-${kafkaVersion}`)
-
-function pom(): string {
-  const dependency = (group: string, name: string, version: string) =>
-    `<dependency><groupId>${group}</groupId><artifactId>${name}</artifactId><version>${version}</version></dependency>`
-  const dependencies = [
-    dependency('org.apache.kafka', 'kafka_2.13', kafkaVersion),
-    dependency('org.apache.kafka', 'kafka-tools', kafkaVersion),
-    dependency('org.slf4j', 'slf4j-nop', '1.7.36'),
-  ]
-  return `<project><modelVersion>4.0.0</modelVersion>
-<groupId>peer</groupId><artifactId>kafka</artifactId><version>1</version>
-<dependencies>${dependencies.join('')}</dependencies></project>`
-}
+const jars = `kafka-${kafkaVersion}`
 
 /** Downloads Kafka unless it is there. Returns why it is missing, or undefined. */
 export function fetchKafka(): string | undefined {
-  const isThere = existsSync(libraries) && readdirSync(libraries).includes('done')
-  if (isThere) return undefined
-  try {
-    execFileSync('java', ['-version'], { stdio: 'ignore' })
-  } catch {
-    return 'there is no java'
-  }
-  mkdirSync(libraries, { recursive: true })
-  writeFileSync(join(libraries, 'pom.xml'), pom())
-  try {
-    const copy = ['-q', '-B', 'dependency:copy-dependencies', `-DoutputDirectory=${libraries}`]
-    execFileSync('mvn', copy, { cwd: libraries, stdio: 'ignore' })
-  } catch (error) {
-    return `Kafka ${kafkaVersion} cannot be fetched with mvn: ${(error as Error).message}`
-  }
-  writeFileSync(join(libraries, 'done'), '')
-  return undefined
+  return fetchJars(jars, [
+    { group: 'org.apache.kafka', name: 'kafka_2.13', version: kafkaVersion },
+    { group: 'org.apache.kafka', name: 'kafka-tools', version: kafkaVersion },
+    { group: 'org.slf4j', name: 'slf4j-nop', version: '1.7.36' },
+  ])
 }
 
 /** What a program of Kafka's has printed, and the processor time that it took. */
@@ -79,7 +55,7 @@ function timesOf(line = ''): number {
 }
 
 function classpath(): string {
-  return join(libraries, '*')
+  return join(jarsFolder(jars), '*')
 }
 
 export interface KafkaPeer extends RunningBroker {
