@@ -1,4 +1,4 @@
-/** ElasticMQ, which keeps its messages in memory, beside Spillway, which syncs before it answers. */
+/** ElasticMQ, which keeps messages in memory, beside Spillway, which syncs before it answers. */
 
 import { type RunningBroker, startSpillway } from '../tests/harness/broker.ts'
 import { fetchElasticmq, startElasticmq } from '../tests/interop/peers/elasticmq.ts'

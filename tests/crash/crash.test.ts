@@ -11,7 +11,7 @@ test('a broker that is killed under load loses nothing confirmed and redelivers 
     rounds: 3,
     chance: new Chance(7),
     publishers: 2,
-    killMsMax: 400,
+    killMsMax: 1200,
     start: () => startSpillway({ folder }),
     launch: () => launchSpillway({ folder }),
   })

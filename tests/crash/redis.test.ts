@@ -11,7 +11,7 @@ test('killed under XADD and XACK, nothing answered is lost and nothing acknowled
     rounds: 3,
     chance: new Chance(11),
     producers: 2,
-    killMsMax: 400,
+    killMsMax: 1200,
     start: () => startSpillway({ folder }),
   })
   assert.ok(ledger.counts.confirmed > 0, 'something was confirmed')

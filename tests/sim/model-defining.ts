@@ -31,6 +31,7 @@ export function createLog(
     seen: [],
     subscribers: [],
     hadSubscriber: false,
+    isPaused: false,
     usedAt: monotonic,
   })
   return yes(undefined)
@@ -239,6 +240,7 @@ export function restart(model: Model, now: number, monotonic: number): void {
   for (const log of [...model.logs.values()]) {
     log.subscribers = []
     log.hadSubscriber = false
+    log.isPaused = false
     log.usedAt = monotonic
     if (!log.config.durable) dropLog(model, log.name, {})
   }

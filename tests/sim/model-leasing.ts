@@ -161,6 +161,14 @@ function nextSubscriber(log: ModelLog): ModelSubscriber | undefined {
   return next
 }
 
+export function pause(model: Model, name: string, isPaused: boolean): Answer<undefined> {
+  const log = model.logs.get(name)
+  if (log === undefined) return no('not-found')
+  if (log.config.queue === undefined) return no('wrong-kind')
+  log.isPaused = isPaused
+  return yes(undefined)
+}
+
 export function subscribe(model: Model, queue: string, draft: SubscriberDraft): string {
   const log = model.logs.get(queue)
   if (log === undefined) return 'not-found'

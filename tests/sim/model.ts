@@ -81,6 +81,8 @@ export interface ModelLog {
   seen: SeenId[]
   subscribers: ModelSubscriber[]
   hadSubscriber: boolean
+  /** A person has stopped it; nothing is handed out. */
+  isPaused: boolean
   usedAt: number
 }
 
@@ -216,6 +218,7 @@ export function deliveryOrder(config: QueueConfig) {
 
 /** Ready records in the order of delivery; of an ordering group only what may go now. */
 export function offered(log: ModelLog, now: number): ModelRecord[] {
+  if (log.isPaused) return []
   const config = queueOf(log)
   const ready = log.records
     .filter(record => record.state === 'ready' && !isExpired(record, now))

@@ -233,6 +233,7 @@ function linesOfLog(log: ModelLog, distance: Distance, lines: string[]): void {
     leased: records.filter(record => record.state === 'leased').length,
     delayed: records.filter(record => record.state === 'delayed').length,
     subscribers: log.subscribers.length,
+    paused: log.isPaused,
   }
   lines.push(`log ${log.name} ${JSON.stringify(counts)}`)
   lines.push(`  config ${configText(log.config)}`)

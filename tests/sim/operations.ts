@@ -95,6 +95,7 @@ export type Verb =
       readonly cursor: number
       readonly metadata: string | undefined
     }
+  | { readonly do: 'pause-queue'; readonly log: string; readonly paused: boolean }
   | { readonly do: 'trim'; readonly log: string; readonly what: TrimWhat }
   | { readonly do: 'create-table'; readonly name: string; readonly durable: boolean }
   | { readonly do: 'drop-table'; readonly name: string }

@@ -66,6 +66,7 @@ const usualWeights: readonly (readonly [kind: OperationKind, weight: number])[] 
   ['extend', 4],
   ['commit', 3],
   ['trim', 1.5],
+  ['pause-queue', 0.7],
   ['create-table', 1],
   ['drop-table', 0.2],
   ['put', 5],

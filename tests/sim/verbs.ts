@@ -70,6 +70,8 @@ export function doToEngine(engine: EngineDoor, verb: Verb, now: number): Said {
       const metadata = verb.metadata === undefined ? undefined : encodeUtf8(verb.metadata)
       return said(engine.commit(verb.log, verb.group, verb.cursor, metadata))
     }
+    case 'pause-queue':
+      return nothing(engine.pause(verb.log, verb.paused))
     case 'trim':
       return said(engine.trim(verb.log, verb.what))
     case 'create-table':
@@ -130,6 +132,8 @@ export function doToModel(model: Model, verb: Verb, { now, monotonic }: Moment):
       return said(leasing.extend(model, verb.target, verb.positions, verb.change, now))
     case 'commit':
       return said(defining.commit(model, verb.log, verb.group, verb.cursor, verb.metadata))
+    case 'pause-queue':
+      return said(leasing.pause(model, verb.log, verb.paused))
     case 'trim':
       return said(defining.trim(model, verb.log, verb.what))
     case 'create-table':

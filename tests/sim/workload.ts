@@ -181,6 +181,11 @@ export class Workload {
         } while (random.chance(0.4))
         return { do: kind, table: this.#tableName(), changes, lazy: random.chance(0.3) }
       }
+      case 'pause-queue': {
+        const log = this.#someLog(model)
+        if (log === undefined) return undefined
+        return { do: kind, log: log.name, paused: !log.isPaused }
+      }
       case 'trim': {
         const log = this.#someLog(model)
         return log === undefined ? undefined : { do: kind, log: log.name, what: this.#trim(log) }
