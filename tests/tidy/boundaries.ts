@@ -248,6 +248,7 @@ export const entries = [
   'src/cli/main.ts',
   'tests/main.ts',
   'tests/tidy/write-pages.ts',
+  'tests/client/run.ts',
   'tests/sim/main.ts',
   'tests/crash/main.ts',
   'tests/fixtures/write-storage.ts',

@@ -4,6 +4,7 @@
  */
 
 import { decodeUtf8 } from '../../../base/bytes.ts'
+import { limits } from '../../../engine/limits.ts'
 import { formats, type StoredRecord, type Subscription } from '../../../engine/model.ts'
 import type {
   Consumer,
@@ -72,6 +73,7 @@ export class EmbeddedDelivery implements Delivery {
     }
     this.check()
     this.apply(settlement)
+    if (settlement.kind === 'retry') this.#owner.store.mark()
     await this.#owner.store.whenSafe()
   }
 
@@ -126,6 +128,8 @@ export class EmbeddedConsumer implements Consumer {
   readonly #out = new Set<EmbeddedDelivery>()
   readonly #forgetFailure: () => void
   #isStopped = false
+  /** Deliveries since the last mark, in this turn of the engine. */
+  #marked = 0
 
   constructor(owner: Owner, credit: number, sink: Sink, left: () => void) {
     this.#owner = owner
@@ -177,11 +181,25 @@ export class EmbeddedConsumer implements Consumer {
       () => this.#out.delete(delivery),
     )
     this.#out.add(delivery)
+    this.#markBatch()
     this.#owner.store.afterSafe(() => {
       // It may have been given back meanwhile.
       if (!this.#out.has(delivery)) return
       if (this.#isStopped) delivery.apply({ kind: 'release' })
       else this.#sink.deliver(delivery)
+    })
+  }
+
+  /** The leases of one batch are journaled before the first of it is handed over: one mark does. */
+  #markBatch(): void {
+    if (this.#marked > 0 && this.#marked < limits.dispatchBatch) {
+      this.#marked++
+      return
+    }
+    this.#marked = 1
+    this.#owner.store.mark()
+    void Promise.resolve().then(() => {
+      this.#marked = 0
     })
   }
 

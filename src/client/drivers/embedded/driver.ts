@@ -281,6 +281,7 @@ class EmbeddedDriver implements Driver {
     const deliveries = leased.map(
       ({ record, attempts }) => new EmbeddedDelivery(owner, storedOf(record), attempts),
     )
+    this.#store.mark()
     await this.#store.whenSafe()
     return deliveries
   }

@@ -11,6 +11,11 @@ import { ClientError } from '../../errors.ts'
 
 export interface Store {
   readonly engine: EngineDoor
+  /**
+   * Makes those who ask next wait for leases and returns, too. The engine writes these when it gets
+   * round to it, because other servers need no more; here they carry the count of attempts.
+   */
+  mark(): void
   /** Resolves when everything that was changed so far is durable. */
   whenSafe(): Promise<void>
   /** Runs `run` when everything that was changed so far is durable: at once, if it is. */
@@ -25,6 +30,10 @@ interface Shared {
   readonly store: Omit<Store, 'release'>
   close(): Promise<void>
 }
+
+/** A change that is always waited for: the journal keeps its order, so all before it is safe. */
+const marksTable = '~client'
+const mark = Uint8Array.of(1)
 
 const open = new Map<string, Promise<Shared>>()
 
@@ -63,6 +72,7 @@ export function lend(url: string, engine: EngineDoor): () => void {
   const gate = new Gate(engine)
   const store = {
     engine,
+    mark: () => {},
     whenSafe: () => gate.whenSafe(),
     afterSafe: (run: () => void) => gate.afterSafe(run),
     onFailure: (callback: (failure: Error) => void) => gate.onFailure(callback),
@@ -111,11 +121,14 @@ async function openShared(url: string, context: DriverContext): Promise<Shared> 
     throw error
   }
   const gate = new Gate(engine)
+  if (!isMemory && engine.table(marksTable) === undefined) engine.createTable(marksTable)
   return {
     users: 0,
     closing: undefined,
     store: {
       engine,
+      // What is in memory does not outlive the process, and neither do its attempts.
+      mark: isMemory ? () => {} : () => void engine.put(marksTable, [['mark', mark]]),
       whenSafe: () => gate.whenSafe(),
       afterSafe: run => gate.afterSafe(run),
       onFailure: callback => gate.onFailure(callback),
