@@ -24,6 +24,7 @@ import type { ConnectionContext, ConnectionInfo, ServerConnection } from '../con
 import type { Authenticate, Broker, Member } from './broker.ts'
 import { type Call, later, type Session, silent } from './call.ts'
 import type { Served } from './commands.ts'
+import { KafkaError } from './errors.ts'
 import { unsupportedVersion } from './handlers/cluster.ts'
 import { step } from './handlers/sasl.ts'
 import { limits } from './limits.ts'
@@ -92,7 +93,8 @@ export class Connection implements ServerConnection, Member {
       }
     } catch (error) {
       if (error instanceof EngineFailure) this.failed()
-      else if (error instanceof WireError) this.#finish()
+      // A limit of ours that the answer has no word for ends the connection, too.
+      else if (error instanceof WireError || error instanceof KafkaError) this.#finish()
       else throw error
     }
   }

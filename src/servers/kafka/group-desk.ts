@@ -8,11 +8,13 @@ import { logName, partitionOf } from './mapping.ts'
 export function groupDesk(broker: Broker): GroupDesk {
   return {
     list: () => {
-      const names = new Set([...broker.groups.keys(), ...broker.offsets.groups])
+      const kinds = [broker.groups.keys(), broker.modernGroups.keys(), broker.offsets.groups]
+      const names = new Set(kinds.flatMap(each => [...each]))
       return [...names].sort().map(name => viewGroup(broker, name))
     },
     reset: (group, log, to) => reset(broker, { group, log, to }),
     kick: (name, member) => {
+      if (broker.modernGroups.get(name)?.kick(member) === true) return undefined
       const group = broker.groups.get(name)
       if (group?.members.has(member) !== true) return `There is no member ${member} in ${name}.`
       const { instanceId } = group.members.get(member)!
@@ -20,17 +22,23 @@ export function groupDesk(broker: Broker): GroupDesk {
       return undefined
     },
     remove: name => {
-      if ((broker.groups.get(name)?.members.size ?? 0) > 0) return `${name} has members.`
+      if (memberCount(broker, name) > 0) return `${name} has members.`
       broker.groups.get(name)?.end()
       broker.groups.delete(name)
+      broker.modernGroups.get(name)?.end()
+      broker.modernGroups.delete(name)
       broker.offsets.removeGroup(name)
       return undefined
     },
   }
 }
 
+function memberCount({ groups, modernGroups }: Broker, name: string): number {
+  return (groups.get(name)?.members.size ?? 0) + (modernGroups.get(name)?.members.size ?? 0)
+}
+
 function viewGroup(broker: Broker, name: string): GroupView {
-  const group = broker.groups.get(name)
+  const group = broker.groups.get(name) ?? broker.modernGroups.get(name)
   const places: GroupPlace[] = []
   for (const [topic, partitions] of broker.offsets.all(name)) {
     for (const partition of partitions) {
@@ -61,7 +69,7 @@ interface Reset {
 }
 
 function reset(broker: Broker, { group, log, to }: Reset): string | undefined {
-  const members = broker.groups.get(group)?.members.size ?? 0
+  const members = memberCount(broker, group)
   if (members > 0) {
     return `${group} has ${members} members, which would not notice: stop them first.`
   }

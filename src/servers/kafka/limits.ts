@@ -22,6 +22,8 @@ export const limits = {
   /** Bytes of the text that is kept with a committed offset. */
   metadataBytesMax: 4096,
   transactionMsMax: 900_000,
+  /** A transaction that has timed out, and could not be ended, is tried again after so long. */
+  abortRetryMs: 5_000,
   /** Kafka's own bounds. */
   scramIterationsMin: 4_096,
   scramIterationsMax: 16_384,

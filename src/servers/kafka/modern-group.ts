@@ -328,6 +328,13 @@ export class ModernGroup {
     return member.epoch === epoch ? 0 : codes.STALE_MEMBER_EPOCH
   }
 
+  /** Somebody wants it out; false: it is not here. */
+  kick(memberId: string): boolean {
+    const member = this.members.get(memberId)
+    if (member !== undefined) this.#putOut(member)
+    return member !== undefined
+  }
+
   /** It is deleted. */
   end(): void {
     for (const member of [...this.members.values()]) this.#remove(member)

@@ -195,8 +195,6 @@ export class Transactions {
   }
 
   #end(id: string, transaction: Transaction, committed: boolean, epoch: number): void {
-    this.#timeouts.get(id)?.cancel()
-    this.#timeouts.delete(id)
     const { producerId } = transaction
     this.#engine.batch(() => {
       for (const [log, firstOffset] of Object.entries(transaction.partitions)) {
@@ -216,9 +214,14 @@ export class Transactions {
       const state = committed ? 'CompleteCommit' : 'CompleteAbort'
       this.#set(id, { ...transaction, epoch, state, partitions: {}, offsets: {} })
     })
+    this.#timeouts.get(id)?.cancel()
+    this.#timeouts.delete(id)
   }
 
-  /** Writes a marker; its offset, or −1 when the log is gone. */
+  /**
+   * Writes a marker; its offset, or −1 when the log is gone. The disk is full for all of them or for
+   * none, so the first one that is refused is the first one.
+   */
   #mark(log: string, committed: boolean, producerId: number, epoch: number): number {
     const info = this.#engine.log(log)
     if (info === undefined) return -1
@@ -297,12 +300,18 @@ export class Transactions {
     return begun
   }
 
-  #arm(id: string, transaction: Transaction): void {
+  #arm(id: string, transaction: Transaction, delayMs = transaction.timeoutMs): void {
     const { producerId } = transaction
-    const deadline = this.#deadlines.after(transaction.timeoutMs, () => {
+    const deadline = this.#deadlines.after(delayMs, () => {
       const now = this.#byId.get(id)
       if (now?.state !== 'Ongoing' || now.producerId !== producerId) return
-      this.#end(id, now, false, now.epoch + 1)
+      try {
+        this.#end(id, now, false, now.epoch + 1)
+      } catch (error) {
+        if (!(error instanceof KafkaError)) throw error
+        // There is no room for its markers: later, perhaps.
+        this.#arm(id, now, limits.abortRetryMs)
+      }
     })
     this.#timeouts.get(id)?.cancel()
     this.#timeouts.set(id, deadline)
