@@ -219,8 +219,8 @@ export class Transactions {
   }
 
   /**
-   * Writes a marker; its offset, or −1 when the log is gone. The disk is full for all of them or for
-   * none, so the first one that is refused is the first one.
+   * Writes a marker; its offset, or −1 when the log is gone. The disk is full for all markers of a
+   * transaction or for none, so what is refused is the first one, and nothing has changed yet.
    */
   #mark(log: string, committed: boolean, producerId: number, epoch: number): number {
     const info = this.#engine.log(log)
