@@ -15,6 +15,8 @@ export interface KnobSpec {
   readonly max: number
   readonly step?: number
   readonly value: number
+  /** Turning it begins the run anew: for a comparison of the same run with and without. */
+  readonly restarts?: boolean
   /** `switch` is 0 or 1. */
   readonly kind: 'rate' | 'ms' | 'percent' | 'count' | 'switch'
 }

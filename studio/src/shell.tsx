@@ -55,7 +55,7 @@ export function Shell() {
       <a class="skip" href="#main">
         Skip to the page
       </a>
-      <div class="topbar">
+      <header class="topbar">
         <Brand />
         <Button
           quiet
@@ -66,7 +66,7 @@ export function Shell() {
         >
           ☰ Pages
         </Button>
-      </div>
+      </header>
       {isOpen.value && (
         <button
           type="button"
@@ -77,7 +77,7 @@ export function Shell() {
           }}
         />
       )}
-      <div class={isOpen.value ? 'side open' : 'side'}>
+      <aside class={isOpen.value ? 'side open' : 'side'} aria-label="Studio">
         <Brand />
         <nav aria-label="Pages">
           <Half title="Learn" half="learn" path={path} />
@@ -86,7 +86,7 @@ export function Shell() {
         <footer>
           <ThemeChoice />
         </footer>
-      </div>
+      </aside>
       <main class="page" id="main" tabIndex={-1} ref={main}>
         <PageArea shown={shown.value} params={match?.params ?? {}} key={route?.path ?? path} />
       </main>

@@ -40,7 +40,7 @@ function pitfall(draft: Draft): Pitfall {
       id: `pitfall-${id}`,
       title,
       seed,
-      knobs: [toggle('fixed', 'Fixed')],
+      knobs: [{ ...toggle('fixed', 'Fixed'), restarts: true }],
       plan: (knobs: Knobs) => plan(knobs['fixed'] === 1),
       ...(script === undefined ? {} : { script }),
       lengthMs,

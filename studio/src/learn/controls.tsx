@@ -12,7 +12,7 @@ export function TimeControls({ player }: { readonly player: Player }) {
   const isPlaying = player.isPlaying.value
   const seconds = (player.run.now / 1000).toFixed(1)
   return (
-    <section class="time" aria-label="Time">
+    <section class="time" aria-label={`Time: ${player.scenario.title}`}>
       {prefersStill.value ? (
         <Button primary onClick={() => player.skip(1000)}>
           One second on
@@ -22,11 +22,11 @@ export function TimeControls({ player }: { readonly player: Player }) {
           {isPlaying ? 'Pause' : 'Play'}
         </Button>
       )}
-      <Button shortcut="→" label="To the next event" onClick={() => player.step()}>
-        Step
+      <Button shortcut="→" onClick={() => player.step()}>
+        Next event
       </Button>
-      <Button label="From the beginning" onClick={() => player.restart()}>
-        ↺<span class="visually-hidden">Restart</span>
+      <Button onClick={() => player.restart()}>
+        ↺<span class="visually-hidden">From the beginning</span>
       </Button>
       <label class="scrub">
         <span class="visually-hidden">Moment</span>

@@ -38,12 +38,12 @@ export function Flow({ player }: { readonly player: Player }) {
   const rows = Math.max(1, ...placesOf(player).map(place => place.row + 1))
   return (
     // biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must be reachable by keyboard
-    <section class="flow-scroll" tabIndex={0} aria-label="Flow of messages">
+    <section class="flow-scroll" tabIndex={0} aria-label={`Flow: ${player.scenario.title}`}>
       <div
         class={rows > 3 ? 'flow dense' : 'flow'}
         ref={frame}
         style={{
-          gridTemplateColumns: `repeat(${columns}, minmax(6.5rem, 14.5rem))`,
+          gridTemplateColumns: `repeat(${columns}, minmax(var(--node-min), 14.5rem))`,
           gridTemplateRows: `repeat(${rows}, auto)`,
         }}
         data-still={prefersStill.value}

@@ -10,7 +10,10 @@ export function LedgerView({ player }: { readonly player: Player }) {
   const counts = player.run.counts()
   const difference = counts.actual - counts.expected
   return (
-    <section class={isWell(counts) ? 'ledger' : 'ledger red'} aria-label="Ledger">
+    <section
+      class={isWell(counts) ? 'ledger' : 'ledger red'}
+      aria-label={`Ledger: ${player.scenario.title}`}
+    >
       <dl>
         <Entry name="Sent" value={counts.sent} />
         <Entry name="Processed" value={counts.processed} />

@@ -41,7 +41,10 @@ export function LogView({ player }: { readonly player: Player }) {
   const shown = [...items].slice(-shownMax * 3)
   if (chosen === undefined) shown.reverse()
   return (
-    <section class="log" aria-label={chosen === undefined ? 'Log' : `Biography of order ${chosen}`}>
+    <section
+      class="log"
+      aria-label={`${chosen === undefined ? 'Log' : `Biography of order ${chosen}`}: ${player.scenario.title}`}
+    >
       <header>
         <h3>{chosen === undefined ? 'What happened' : `The life of order ${chosen}`}</h3>
         {chosen === undefined ? (

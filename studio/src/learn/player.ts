@@ -130,7 +130,9 @@ export class Player {
   /** Before the beginning a knob is a setting; later it is something that happened. */
   turn(name: string, value: number): void {
     this.moved.value = name
-    if (this.run.now > 0) {
+    const restarts = this.scenario.knobs.some(knob => knob.name === name && knob.restarts)
+    if (restarts) this.#planned = []
+    if (this.run.now > 0 && !restarts) {
       const last = this.#planned.at(-1)
       // A slider on its way: only where it came to rest is part of the run.
       if (last?.input.kind === 'knob' && last.input.name === name && last.atMs === this.run.now) {

@@ -105,8 +105,8 @@ export function Scene(props: {
               onShare={isMain === true ? share : undefined}
             />
           )}
-          {isSmall !== true && <KnobControls player={player} />}
           <LedgerView player={player} />
+          {isSmall !== true && <KnobControls player={player} />}
           <LogView player={player} />
         </div>
         {code !== undefined && (

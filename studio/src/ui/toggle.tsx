@@ -36,7 +36,7 @@ export function Slider(props: {
     <label class="field">
       <span class="label">
         {props.label}
-        <output>{props.text}</output>
+        <span class="value">{props.text}</span>
       </span>
       <input
         type="range"

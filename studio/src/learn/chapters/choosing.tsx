@@ -13,6 +13,7 @@ export function Choosing() {
           There is no best queue. There is what <em>you</em> need: answer six questions, and the
           four change places. Each reason says why.
         </p>
+        <h2>What do you need?</h2>
       </Prose>
       <fieldset class="knobs">
         <legend class="visually-hidden">Six questions</legend>

@@ -11,6 +11,7 @@ export function When() {
           Where it may not, it is a detour. Ask one question first:{' '}
           <strong>does whoever sends it need the result to go on?</strong>
         </p>
+        <h2>Use one for</h2>
       </Prose>
       <div class="cards">
         {uses.map(([title, text]) => (
