@@ -99,6 +99,13 @@ describe('ACL', () => {
 })
 
 describe('CLIENT', () => {
+  test('TRACKING is off and stays off, so that nobody trusts a cache', async () => {
+    equal(await admin.call('CLIENT', 'TRACKING', 'OFF'), 'OK')
+    await rejects(admin.call('CLIENT', 'TRACKING', 'ON'), /Client tracking is not served/)
+    const info = await admin.call('CLIENT', 'TRACKINGINFO')
+    deepEqual(info, ['flags', ['off'], 'redirect', -1, 'prefixes', []])
+  })
+
   test('PAUSE lets writers wait, in their order, and UNPAUSE lets them go on', () =>
     as({}, async client => {
       await client.set('k', '0')

@@ -356,6 +356,9 @@ const groups: { readonly [group: string]: readonly Row[] } = {
     ['client|unblock', -3, 'admin', none, '5.0', connections.clientUnblock, 'TIMEOUT, ERROR'],
     ['client|no-evict', 3, 'admin', none, '7.0', connections.ok, 'accepted, without effect'],
     ['client|no-touch', 3, 'fast', none, '7.2', connections.ok, 'accepted, without effect'],
+    ['client|tracking', -3, 'fast', none, '6.0', connections.clientTracking, 'ON is refused'],
+    ['client|caching', 3, 'fast', none, '6.0', connections.clientCaching, ''],
+    ['client|trackinginfo', 2, 'fast', none, '6.2', connections.clientTrackingInfo, 'off'],
     ['client|getredir', 2, 'fast', none, '6.0', connections.clientGetRedir, ''],
   ],
   server: [

@@ -284,3 +284,27 @@ export function ok(session: Session): void {
 export function clientGetRedir(session: Session): void {
   session.reply.integer(-1)
 }
+
+/** CLIENT TRACKING: nobody is told what has changed, so no cache may be built on it. */
+export function clientTracking(session: Session, request: Request): void {
+  if (request.is(2, 'OFF')) return session.reply.ok()
+  if (!request.is(2, 'ON')) fail(texts.syntax)
+  fail('ERR Client tracking is not served: keep no cache, or subscribe to keyspace notifications')
+}
+
+export function clientCaching(): void {
+  fail(
+    'ERR CLIENT CACHING can be called only when the client is in tracking mode with OPTIN or OPTOUT mode enabled',
+  )
+}
+
+export function clientTrackingInfo({ reply }: Session): void {
+  reply.map(3)
+  reply.bulk('flags')
+  reply.set(1)
+  reply.bulk('off')
+  reply.bulk('redirect')
+  reply.integer(-1)
+  reply.bulk('prefixes')
+  reply.array(0)
+}
