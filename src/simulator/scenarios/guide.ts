@@ -217,10 +217,11 @@ function guarantee(id: string, title: string, more: Partial<ConsumerPlan>): Scen
     seed: 77,
     knobs: [rate({ value: 2, max: 10 }), work({ value: 400, max: 2000 })],
     plan: knobs => {
-      const plan = ordersPlan({ ...knobs, consumers: 1, prefetch: 3, attempts: 10 })
+      const plan = ordersPlan({ ...knobs, consumers: 1, prefetch: 3 })
       const [producer] = plan.producers
       return {
         ...plan,
+        queues: [{ ...plan.queues[0]!, config: {} }],
         producers: [{ ...producer!, total: 40 }],
         consumers: plan.consumers.map(consumer => ({
           ...consumer,

@@ -25,7 +25,9 @@ export function ChapterPage() {
             {before.short}
           </a>
         )}
-        {after !== undefined && (
+        {after === undefined ? (
+          <span />
+        ) : (
           <a href={`/learn/${after.slug}`}>
             <small>Next</small>
             {after.short}

@@ -36,12 +36,19 @@ export function Choosing() {
           <li key={name}>
             <div>
               <h3>{name}</h3>
-              <meter min={0} max={Math.max(1, answers.value.length * 2)} value={score}>
-                {score}
-              </meter>
-              <small>
-                {score} of {answers.value.length * 2} points
-              </small>
+              {answers.value.length > 0 && (
+                <>
+                  <meter
+                    min={0}
+                    max={answers.value.length * 2}
+                    value={score}
+                    aria-label={`Points of ${name}`}
+                  />
+                  <small>
+                    {score} of {answers.value.length * 2} points
+                  </small>
+                </>
+              )}
             </div>
             <ul>
               {reasons.length === 0 && <li>{backends[name].bestFor}</li>}
@@ -89,8 +96,8 @@ export function Choosing() {
         <p>
           These facts are from each product’s own documentation. How fast each is <em>here</em> is
           measured by <code>npm run bench</code>, beside the real product and in the same run; the
-          figures of the <a href="/learn/scale">next chapter but one</a> come from there, and never
-          from an advertisement.
+          figures of the <a href="/learn/scale">last chapter</a> come from there, and never from an
+          advertisement.
         </p>
         <p>
           And if you cannot decide: all four speak to the same broker here. Begin with the one whose
