@@ -97,12 +97,12 @@ export interface Event<Out> {
 export interface Transaction {
   send<In, Out>(
     contract: Queue<In, Out>,
-    bodies: Bodies<In>,
+    bodies: Bodies<NoInfer<In>>,
     options?: SendOptions,
   ): Promise<string[]>
   publish<In, Out>(
     contract: Topic<In, Out>,
-    bodies: Bodies<In>,
+    bodies: Bodies<NoInfer<In>>,
     options?: PublishOptions,
   ): Promise<string[]>
 }
@@ -129,7 +129,7 @@ export class Bus {
    */
   send<In, Out>(
     contract: Queue<In, Out>,
-    bodies: Bodies<In>,
+    bodies: Bodies<NoInfer<In>>,
     options?: SendOptions,
   ): Promise<Receipt[]> {
     return this.#send(contract, bodiesOf(bodies), options)
@@ -138,7 +138,7 @@ export class Bus {
   /** An event for every group. */
   publish<In, Out>(
     contract: Topic<In, Out>,
-    bodies: Bodies<In>,
+    bodies: Bodies<NoInfer<In>>,
     options?: PublishOptions,
   ): Promise<Receipt[]> {
     return this.#send(contract, bodiesOf(bodies), options)
@@ -274,7 +274,7 @@ export class Bus {
   /** Asks, and waits for the answer of one of those who `respond`. */
   request<RequestIn, RequestOut, ReplyIn, ReplyOut>(
     contract: Rpc<RequestIn, RequestOut, ReplyIn, ReplyOut>,
-    value: RequestIn,
+    value: NoInfer<RequestIn>,
     options: RequestOptions,
   ): Promise<ReplyOut> {
     this.#session.checkOpen()

@@ -54,12 +54,12 @@ export interface Message<Out> {
    */
   send<In, Out2>(
     contract: Queue<In, Out2>,
-    bodies: Bodies<In>,
+    bodies: Bodies<NoInfer<In>>,
     options?: SendOptions,
   ): Promise<Receipt[]>
   publish<In, Out2>(
     contract: Topic<In, Out2>,
-    bodies: Bodies<In>,
+    bodies: Bodies<NoInfer<In>>,
     options?: PublishOptions,
   ): Promise<Receipt[]>
   /** Releases it when it is not settled. */
@@ -171,7 +171,7 @@ export class IncomingMessage<Out> implements Message<Out> {
 
   async send<In, Out2>(
     contract: Queue<In, Out2>,
-    bodies: Bodies<In>,
+    bodies: Bodies<NoInfer<In>>,
     options?: SendOptions,
   ): Promise<Receipt[]> {
     return this.#sendAlong(contract, bodiesOf(bodies), options)
@@ -179,7 +179,7 @@ export class IncomingMessage<Out> implements Message<Out> {
 
   async publish<In, Out2>(
     contract: Topic<In, Out2>,
-    bodies: Bodies<In>,
+    bodies: Bodies<NoInfer<In>>,
     options?: PublishOptions,
   ): Promise<Receipt[]> {
     return this.#sendAlong(contract, bodiesOf(bodies), options)
