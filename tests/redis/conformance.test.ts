@@ -76,6 +76,14 @@ describe('through ioredis', () => {
       deepEqual(outcome, [[null, null]])
     }))
 
+  test('a node whose last entry was deleted still ends with its id, for trimming by nodes', () =>
+    withClients(1, async client => {
+      for (const id of ['1-0', '5-0']) await client!.xadd('node', id, 'n', '1')
+      await client!.xdel('node', '5-0')
+      equal(await client!.xtrim('node', 'MINID', '~', '3'), 0)
+      equal(await client!.xtrim('node', 'MINID', '~', '6'), 1)
+    }))
+
   test('a transaction is one effect, and a watched key that changed breaks it', () =>
     withClients(2, async (one, two) => {
       await one!.watch('counter')

@@ -50,6 +50,26 @@ interface Node {
   live: number
   total: number
   bytes: number
+  /** Halves of the last id that it has had, deleted or not; NaN: see `last`. */
+  lastMs: number
+  lastSequence: number
+  /** That id where its halves are beyond 2^53; undefined with NaN: not known since the restart. */
+  last: Id | undefined
+}
+
+function nodeAt(first: number): Node {
+  const last = { lastMs: Number.NaN, lastSequence: 0, last: undefined }
+  return { first, live: 0, total: 0, bytes: 0, ...last }
+}
+
+/** As Redis sees it: an id counts though its entry is deleted. `otherwise`: as far as is known. */
+function endsBefore(node: Node, id: Id, otherwise: boolean): boolean {
+  const last = lastOf(node)
+  return last === undefined ? otherwise : last < id
+}
+
+function lastOf({ last, lastMs, lastSequence }: Node): Id | undefined {
+  return Number.isNaN(lastMs) ? last : idOf(lastMs, lastSequence)
 }
 
 /** What becomes of a group's pending entries when their entry is deleted (8.2). */
@@ -188,8 +208,10 @@ export class Stream {
   }
 
   append(record: RecordInput, id: Id, limits: NodeLimits): void {
-    this.#append(record, limits)
+    const node = this.#append(record, limits)
     this.lastId = id
+    node.last = id
+    node.lastMs = Number.NaN
   }
 
   /** The same for an id whose halves are both below 2^53. */
@@ -198,13 +220,13 @@ export class Stream {
     id: { readonly ms: number; readonly sequence: number },
     limits: NodeLimits,
   ): void {
-    this.#append(record, limits)
-    this.lastMs = id.ms
-    this.lastSequence = id.sequence
+    const node = this.#append(record, limits)
+    this.lastMs = node.lastMs = id.ms
+    this.lastSequence = node.lastSequence = id.sequence
     this.#lastId = undefined
   }
 
-  #append(record: RecordInput, limits: NodeLimits): void {
+  #append(record: RecordInput, limits: NodeLimits): Node {
     const position = this.engine.appendOne(this.log, record)
     if (typeof position === 'string') fail(errors[position])
     if (this.length === 0) this.#firstId = undefined
@@ -218,12 +240,13 @@ export class Stream {
       (limits.entries > 0 && node.total >= limits.entries) ||
       (limits.bytes > 0 && node.bytes + size >= limits.bytes)
     ) {
-      node = { first: position, live: 0, total: 0, bytes: 0 }
+      node = nodeAt(position)
       this.nodes.push(node)
     }
     node.live++
     node.total++
     node.bytes += size
+    return node
   }
 
   /** Takes entries out by their ids; answers those that were there. */
@@ -293,7 +316,10 @@ export class Stream {
       const node = this.nodes[nodes]!
       if (limit > 0 && deleted + node.live > limit) break
       const end = this.nodes[nodes + 1]?.first ?? this.next
-      const goes = maxLength !== undefined ? left - node.live >= maxLength : minPosition >= end
+      const goes =
+        maxLength !== undefined
+          ? left - node.live >= maxLength
+          : endsBefore(node, minId!, minPosition >= end)
       if (!goes) break
       nodes++
       left -= node.live
@@ -331,7 +357,7 @@ export class Stream {
       const goesWhole =
         maxLength !== undefined
           ? this.length - gone.length - node.live >= maxLength
-          : minPosition >= end
+          : endsBefore(node, minId!, minPosition >= end)
       const records = this.read({ position: node.first }, node.live)
       for (const { position, key } of records) {
         if (position >= end || !isOver(position)) break
@@ -573,7 +599,7 @@ export class Stream {
     }
     for (let first = info.first, left = info.count; left > 0; first += 100, left -= 100) {
       const live = Math.min(100, left)
-      this.nodes.push({ first, live, total: live, bytes: 0 })
+      this.nodes.push({ ...nodeAt(first), live, total: live })
     }
     this.#loadGroups(table)
     return true

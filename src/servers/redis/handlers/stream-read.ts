@@ -305,9 +305,10 @@ function readNew(session: Session, request: Request, reading: Reading): boolean 
   reply.bulk(key)
   reply.array(records.length)
   for (const record of records) {
-    const id = idOfKey(record.key)
+    const { key: idBytes } = record
+    const id = idOfKey(idBytes)
     reply.array(2)
-    reply.id(record.key)
+    reply.id(idBytes)
     writeFields(reply, record)
     pass(stream, group, record, id)
     if (!reading.noAck) stream.deliver(group, id, { consumer, at: now, count: 1 })
