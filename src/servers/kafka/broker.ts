@@ -6,6 +6,7 @@ import { codes } from '../../wire/kafka/error-codes.ts'
 import type { ReadPlain } from '../plain-record.ts'
 import { Acls } from './acls.ts'
 import { ClassicGroup } from './classic-group.ts'
+import { Compaction } from './compaction.ts'
 import { Credentials } from './credentials.ts'
 import { Deadlines } from './deadlines.ts'
 import { KafkaError } from './errors.ts'
@@ -98,7 +99,14 @@ export class Broker {
     this.clusterId = this.#clusterId()
     // Last, for it has a deadline from now on: before, an engine that is closed has said so.
     const onFirst = (log: string, first: number) => this.transactions.forgetBefore(log, first)
-    this.retention = new Retention({ engine, clock, deadlines, topics, stableEnd, onFirst })
+    const isAborted = (log: string, producerId: number, offset: number) =>
+      this.transactions
+        .abortedIn(log, offset, offset + 1)
+        .some(each => each.producerId === producerId)
+    const compaction = new Compaction({ engine, clock, stableEnd, isAborted })
+    const compact = (topic: Topic, log: string) => compaction.pass(topic, log)
+    const parts = { engine, clock, deadlines, topics, stableEnd, onFirst, compact }
+    this.retention = new Retention(parts)
     engine.onFailure(() => {
       this.deadlines.stop()
       for (const member of [...this.members]) member.failed()

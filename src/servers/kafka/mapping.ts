@@ -60,6 +60,10 @@ export function ageLimitOf(configs: Configs): number | undefined {
   return positive(configs['retention.ms'] ?? String(defaultRetentionMs))
 }
 
+export function isCompacted(configs: Configs): boolean {
+  return policyOf(configs).includes('compact')
+}
+
 function policyOf(configs: Configs): string[] {
   return (configs['cleanup.policy'] ?? 'delete').split(',').map(each => each.trim())
 }

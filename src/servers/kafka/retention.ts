@@ -1,5 +1,7 @@
 /**
- * Retention by age, as Kafka does it: looked after every few minutes, not as records come. A batch
+ * The sweep for what need not be kept: retention by age and compaction.
+ *
+ * Age, as Kafka does it: looked after every few minutes, not as records come. A batch
  * is as old as its producer says, so what is written late would else be gone before it is read.
  *
  * A sweep goes through the partitions in slices, a few every second, and looks at each afresh:
@@ -21,6 +23,8 @@ interface Slice {
   readonly isLast: boolean
 }
 
+type Compact = (topic: Topic, log: string) => Iterable<Omit<Slice, 'isLast'>>
+
 const nothing: Slice = { records: 0, bytes: 0, isLast: true }
 
 export class Retention {
@@ -28,6 +32,7 @@ export class Retention {
   readonly #clock: Clock
   readonly #topics: Topics
   readonly #stableEnd: (log: string, next: number) => number
+  readonly #compact: Compact
   readonly #onFirst: (log: string, first: number) => void
   readonly #deadlines: Deadlines
   #sweep: Iterator<Slice> | undefined
@@ -38,6 +43,8 @@ export class Retention {
     readonly deadlines: Deadlines
     readonly topics: Topics
     readonly stableEnd: (log: string, next: number) => number
+    /** Compacts a partition in slices, where its topic wants that. */
+    readonly compact: Compact
     /** Told where each log begins: what is kept about earlier records may go. */
     readonly onFirst: (log: string, first: number) => void
   }) {
@@ -46,6 +53,7 @@ export class Retention {
     this.#topics = parts.topics
     this.#stableEnd = parts.stableEnd
     this.#onFirst = parts.onFirst
+    this.#compact = parts.compact
     this.#deadlines = parts.deadlines
     this.#beginLater()
   }
@@ -87,7 +95,9 @@ export class Retention {
         if (topic === undefined || log === undefined) break
         const slice = this.#slice(topic, log)
         yield slice
-        if (slice.isLast) partition++
+        if (!slice.isLast) continue
+        for (const work of this.#compact(topic, log)) yield { ...work, isLast: true }
+        partition++
       }
     }
   }

@@ -12,11 +12,17 @@ import { codes } from '../../../wire/kafka/error-codes.ts'
 import type { RequestOf } from '../../../wire/kafka/message.ts'
 import { decodeMessageSet } from '../../../wire/kafka/message-set.ts'
 import type { Produce } from '../../../wire/kafka/messages/data.ts'
-import { type BatchFault, BatchView, encodeBatch } from '../../../wire/kafka/record-batch.ts'
+import {
+  type BatchFault,
+  BatchView,
+  decodeRecords,
+  encodeBatch,
+} from '../../../wire/kafka/record-batch.ts'
 import type { Broker } from '../broker.ts'
 import { type Call, mayDo, silent } from '../call.ts'
 import { errors } from '../errors.ts'
 import { limits } from '../limits.ts'
+import { isCompacted } from '../mapping.ts'
 import type { Topic } from '../topics.ts'
 
 type Request = RequestOf<typeof Produce>
@@ -86,7 +92,14 @@ function store(
   if ((batch.attributes & 7) === zstd && call.version < 7) {
     return refusal(codes.UNSUPPORTED_COMPRESSION_TYPE)
   }
+  if (isCompacted(topic.configs) && hasNoKey(batch.bytes)) return refusal(codes.INVALID_RECORD)
   return append(call.broker, topic, log)
+}
+
+/** Of what cannot be looked into, the producer is believed. */
+function hasNoKey(bytes: Uint8Array): boolean {
+  const records = decodeRecords(bytes, limits.decompressedBytesMax)
+  return records?.some(({ key }) => key === null) ?? false
 }
 
 /** What a client of before 0.11 has written becomes a batch, uncompressed. */
