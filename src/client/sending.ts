@@ -46,8 +46,13 @@ export const plainOutgoing = {
   priority: 0,
 } as const
 
-/** One body, or several; a body that is an array itself is always one of several. */
-export type Bodies<In> = In extends readonly unknown[] ? readonly In[] : In | readonly In[]
+/**
+ * One body, or several; a body that is an array itself is always one of several. The contract alone
+ * says what `In` is: were the bodies asked, too, one wrong body among several would widen it.
+ */
+export type Bodies<In> = In extends readonly unknown[]
+  ? readonly NoInfer<In>[]
+  : NoInfer<In> | readonly NoInfer<In>[]
 
 /** Several bodies are one call to the backend, and as fast as that makes them. */
 export function bodiesOf(bodies: unknown): readonly unknown[] {
