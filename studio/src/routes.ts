@@ -29,6 +29,12 @@ export const routes: readonly Route[] = [
     title: 'Spillway studio',
     load: () => import('./home.tsx').then(module => module.Home),
   },
+  {
+    path: '/learn',
+    half: 'learn',
+    title: 'Learn',
+    load: () => import('./home.tsx').then(module => module.Home),
+  },
   ...chapterList.map(
     (chapter, index): Route => ({
       path: `/learn/${chapter.slug}`,

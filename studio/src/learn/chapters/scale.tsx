@@ -22,6 +22,12 @@ const giants = [
     source: 'Netflix Technology Blog, 2016: “Kafka inside Keystone Pipeline”',
   },
   {
+    who: 'Uber',
+    what: '33 million trips a day',
+    perDay: 3.3e7,
+    source: 'Uber, results of the fourth quarter of 2024',
+  },
+  {
     who: 'A web shop',
     what: '100,000 orders a day, five events each',
     perDay: 5e5,
@@ -73,9 +79,9 @@ export function Scale() {
       <Prose>
         <p>
           LinkedIn’s eighty million a second is thousands of brokers, and no single machine will
-          ever do it. The web shop’s six a second is a laptop’s idle moment. Most of us are far
-          closer to the shop; Uber’s trips, which each make dozens of events, are somewhere in
-          between, and the calculator works for them, too.
+          ever do it. The web shop’s six a second is a laptop’s idle moment. Uber’s trips are under
+          four hundred a second; each makes dozens of events, so multiply before you smile. Most of
+          us are far closer to the shop.
         </p>
         <h2>Your numbers</h2>
       </Prose>
