@@ -85,7 +85,7 @@ export function linksLead(tree: Tree): Finding[] {
           if (link === undefined || /^[a-z]+:/.test(link)) return []
           const target = targetOf(file, `./${link}`)!.replace(/\/$/, '')
           const found = tree.files.some(({ path }) => covers(target, path))
-          if (found) return []
+          if (found || tree.binaries.has(target)) return []
           return [{ path: file.path, line: index + 1, message: `${link} leads nowhere: mend it.` }]
         }),
       ),

@@ -21,6 +21,8 @@ export interface Source {
 
 export interface Tree {
   readonly files: readonly Source[]
+  /** Pictures and other files that no rule reads, by path. */
+  readonly binaries: ReadonlySet<string>
   /** Undefined: there is no such file. */
   file(path: string): Source | undefined
 }
@@ -32,13 +34,16 @@ export interface Finding {
   readonly message: string
 }
 
-export function treeOf(texts: { readonly [path: string]: string }): Tree {
+export function treeOf(
+  texts: { readonly [path: string]: string },
+  binaries: ReadonlySet<string> = new Set(),
+): Tree {
   const files = Object.entries(texts).map(([path, text]): Source => {
     const tokens = path.endsWith('.ts') ? tokensOf(text) : []
     return { path, text, lines: text.split('\n'), tokens, imports: importsOf(tokens) }
   })
   const byPath = new Map(files.map(file => [file.path, file]))
-  return { files, file: path => byPath.get(path) }
+  return { files, binaries, file: path => byPath.get(path) }
 }
 
 /** The repository that this compiled file belongs to. */
@@ -50,12 +55,14 @@ export function repositoryRoot(): string {
 
 export function readTree(root: string): Tree {
   const texts: { [path: string]: string } = {}
+  const binaries = new Set<string>()
   for (const name of trackedNames(root) ?? namesBelow(root, '')) {
     if (!existsSync(join(root, name))) continue
     const text = readFileSync(join(root, name), 'utf8')
-    if (!text.includes('\0')) texts[name] = text
+    if (text.includes('\0')) binaries.add(name)
+    else texts[name] = text
   }
-  return treeOf(texts)
+  return treeOf(texts, binaries)
 }
 
 /** Undefined where git does not answer: an unpacked archive, another user's folder. */

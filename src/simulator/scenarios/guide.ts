@@ -62,9 +62,9 @@ export const solution: Scenario = {
   seed: 12,
   knobs: shopKnobs,
   plan: knobs => ({
-    queues: services.map(({ name, title }, row) => ({
+    queues: services.map(({ name }, row) => ({
       name,
-      title: `${title} queue`,
+      title: name,
       place: { column: 2, row },
       config: {},
     })),
