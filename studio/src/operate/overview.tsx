@@ -1,35 +1,191 @@
-import { useSignal } from '@preact/signals'
-import { useEffect } from 'preact/hooks'
-import type { Overview as OverviewData } from '../../../src/admin/contract.ts'
-import { type ApiError, api } from '../api.ts'
-import { Empty } from '../ui/empty.tsx'
-import { PageHead } from '../ui/page-head.tsx'
+/** What the broker does right now, and did over the last day. */
 
-/** What the broker says about itself. */
+import type { History, Overview as OverviewData } from '../../../src/admin/contract.ts'
+import { here, setQuery } from '../router.ts'
+import { Badge } from '../ui/badge.tsx'
+import { Sparkline } from '../ui/chart.tsx'
+import { PageHead } from '../ui/page-head.tsx'
+import { Tabs } from '../ui/tabs.tsx'
+import { useEvents } from './events.ts'
+import { count, duration, rate, size } from './format.ts'
+import { Live } from './session.tsx'
+import { type Line, TimeChart } from './time-chart.tsx'
+import { useApi } from './use-api.ts'
+
 export function Overview() {
-  const overview = useSignal<OverviewData | undefined>(undefined)
-  const failure = useSignal<string | undefined>(undefined)
-  useEffect(() => {
-    const abort = new AbortController()
-    api<OverviewData>('/api/overview', { signal: abort.signal }).then(
-      answer => {
-        overview.value = answer
-      },
-      (error: ApiError) => {
-        failure.value = error.message
-      },
-    )
-    return () => abort.abort()
-  }, [])
+  return (
+    <Live>
+      <OverviewPage />
+    </Live>
+  )
+}
+
+const spans = [
+  ['60000', '1 min'],
+  ['300000', '5 min'],
+  ['3600000', '1 h'],
+  ['86400000', '24 h'],
+] as const
+type Span = (typeof spans)[number][0]
+
+const traffic: readonly Line[] = [
+  { name: 'in', title: 'In', colour: '--water' },
+  { name: 'out', title: 'Out', colour: '--good', dash: [6, 3] },
+  { name: 'settled', title: 'Settled', colour: '--later', dash: [2, 3] },
+]
+const backlog: readonly Line[] = [
+  { name: 'ready', title: 'Ready', colour: '--water' },
+  { name: 'leased', title: 'In flight', colour: '--warn', dash: [6, 3] },
+]
+
+function OverviewPage() {
+  const { overview, isOpen } = useEvents({ topics: ['overview'] })
+  const recent = useApi<History>('/api/history?span=60000', 2000)
+  const span = spans.find(([id]) => id === here.value.query.get('span'))?.[0] ?? '300000'
+  const history = useApi<History>(
+    `/api/history?span=${span}`,
+    Number(span) > 400_000 ? 15_000 : 2000,
+  )
+  const now = overview.value
   return (
     <>
-      <PageHead title="Overview">The broker that serves this page.</PageHead>
-      {failure.value !== undefined && (
-        <Empty title="No answer">
-          <p>{failure.value}</p>
-        </Empty>
-      )}
-      {overview.value !== undefined && <pre>{JSON.stringify(overview.value, null, 2)}</pre>}
+      <PageHead
+        title="Overview"
+        actions={
+          <Badge tone={isOpen.value ? 'good' : 'bad'}>
+            {isOpen.value ? '● Live' : '✕ Not connected'}
+          </Badge>
+        }
+      >
+        What the broker that serves this page does right now.
+      </PageHead>
+      {now !== undefined && <Warnings now={now} />}
+      <Tiles now={now} recent={recent.value.value} />
+      <section class="panel" aria-label="Traffic">
+        <header>
+          <h2>Messages a second</h2>
+          <Tabs<Span>
+            label="Time span"
+            tabs={spans}
+            chosen={span}
+            onChoose={id => setQuery({ span: id })}
+          />
+        </header>
+        <div class="body">
+          <TimeChart
+            label="Messages a second"
+            history={history.value.value}
+            lines={traffic}
+            key={`t${span}`}
+          />
+        </div>
+      </section>
+      <section class="panel" aria-label="Backlog">
+        <header>
+          <h2>Backlog</h2>
+        </header>
+        <div class="body">
+          <TimeChart
+            label="Backlog"
+            history={history.value.value}
+            lines={backlog}
+            key={`b${span}`}
+          />
+        </div>
+      </section>
+      {now !== undefined && <Facts now={now} />}
     </>
+  )
+}
+
+function Warnings({ now }: { readonly now: OverviewData }) {
+  if (now.alarm === null && now.reasons.length === 0) return null
+  const text =
+    now.alarm === 'disk'
+      ? 'The disk is full: publishers wait or are refused, and consumers drain.'
+      : now.alarm === 'backlog'
+        ? 'More comes in than the disk can write: publishers wait.'
+        : `Not ready: ${now.reasons.join(', ')}.`
+  return (
+    <p class="note bad" role="alert">
+      {text}
+    </p>
+  )
+}
+
+function Tiles(props: {
+  readonly now: OverviewData | undefined
+  readonly recent: History | undefined
+}) {
+  const { now, recent } = props
+  const values = (name: string): number[] => (recent?.series[name] ?? []).map(value => value ?? 0)
+  const tiles = [
+    { title: 'In', value: now && `${rate(now.rates.in)}/s`, line: values('in') },
+    { title: 'Out', value: now && `${rate(now.rates.out)}/s`, line: values('out') },
+    { title: 'Ready', value: now && count(now.counts.ready), line: values('ready') },
+    { title: 'In flight', value: now && count(now.counts.leased), line: values('leased') },
+    { title: 'Dead letters', value: now && count(now.counts.dead), href: '/operate/dead-letters' },
+    {
+      title: 'Connections',
+      value: now && count(now.counts.connections),
+      line: values('connections'),
+      href: '/operate/connections',
+    },
+    { title: 'Memory', value: now && size(now.usage.residentBytes), line: values('memory') },
+    { title: 'Event-loop lag', value: now && duration(now.lagMs), line: values('lagMs') },
+  ]
+  return (
+    <ul class="tiles">
+      {tiles.map(({ title, value, line, href }) => (
+        <li key={title} class="tile">
+          <span class="name">{href === undefined ? title : <a href={href}>{title}</a>}</span>
+          <strong>{value ?? '–'}</strong>
+          {line !== undefined && <Sparkline label={`${title}, the last minute`} values={line} />}
+        </li>
+      ))}
+    </ul>
+  )
+}
+
+function Facts({ now }: { readonly now: OverviewData }) {
+  const facts: readonly (readonly [string, string])[] = [
+    ['Version', `${now.version} on Node ${now.node}`],
+    ['Running for', duration(now.uptimeMs)],
+    ['Data', now.data ?? 'in memory only'],
+    ['A confirm means', now.durability === 'always' ? 'on the disk' : now.durability],
+    ['Journal', size(now.journalBytes)],
+    ['Waiting for the disk', size(now.backlogBytes)],
+    ['Disk free', size(now.diskFreeBytes)],
+    ['Queues and streams', count(now.counts.queues)],
+    ['Messages held', `${count(now.counts.records)} (${size(now.counts.recordBytes)})`],
+    ['Delayed', count(now.counts.delayed)],
+  ]
+  return (
+    <section class="panel" aria-label="The broker">
+      <header>
+        <h2>The broker</h2>
+        <a href="/operate/api">JSON API</a>
+      </header>
+      <div class="body facts">
+        <dl>
+          {facts.map(([name, value]) => (
+            <div key={name}>
+              <dt>{name}</dt>
+              <dd>{value}</dd>
+            </div>
+          ))}
+        </dl>
+        <dl>
+          {now.endpoints.map(({ name, url }) => (
+            <div key={name}>
+              <dt>{name}</dt>
+              <dd>
+                <code>{url}</code>
+              </dd>
+            </div>
+          ))}
+        </dl>
+      </div>
+    </section>
   )
 }
