@@ -1,6 +1,7 @@
 import { useSignal } from '@preact/signals'
 import { backends, questions, rankBackends } from '../../../../src/simulator/choosing.ts'
 import { Toggle } from '../../ui/toggle.tsx'
+import { figures, measuredOn } from '../figures.ts'
 import { Prose } from './text.tsx'
 
 export function Choosing() {
@@ -93,12 +94,47 @@ export function Choosing() {
         </table>
       </section>
       <Prose>
+        <p>These facts are from each product’s own documentation.</p>
+        <h2>Measured, here</h2>
         <p>
-          These facts are from each product’s own documentation. How fast each is <em>here</em> is
-          measured by <code>npm run bench</code>, beside the real product and in the same run; the
-          figures of the <a href="/learn/scale">last chapter</a> come from there, and never from an
-          advertisement.
+          How fast each protocol is on this broker, and the real product beside it, in turn, in the
+          same run of <code>npm run bench</code> ({measuredOn}). Ours, never an advertisement’s:
+          “SQS” below is this broker speaking SQS.
         </p>
+      </Prose>
+      <section class="table-scroll" aria-label="Measured figures">
+        <table class="table">
+          <thead>
+            <tr>
+              <th scope="col">What</th>
+              <th scope="col" class="num">
+                Spillway, a second
+              </th>
+              <th scope="col" class="num">
+                The real one
+              </th>
+              <th scope="col">Question and conditions</th>
+            </tr>
+          </thead>
+          <tbody>
+            {figures.map(figure => (
+              <tr key={figure.id}>
+                <th scope="row">{figure.title}</th>
+                <td class="num">{figure.perSecond.toLocaleString('en')}</td>
+                <td class="num">
+                  {figure.peer === undefined
+                    ? 'none measured'
+                    : `${figure.peer.perSecond.toLocaleString('en')} (${figure.peer.name})`}
+                </td>
+                <td>
+                  <code>{figure.question}</code>; {figure.note}
+                </td>
+              </tr>
+            ))}
+          </tbody>
+        </table>
+      </section>
+      <Prose>
         <p>
           And if you cannot decide: all four speak to the same broker here. Begin with the one whose
           client you like, and look at its queues in <a href="/operate">Operate</a>.

@@ -126,7 +126,7 @@ export function Scale() {
           </label>
           <small>
             {rounded(chosen.perSecond)} a second: <code>npm run bench -- {chosen.question}</code>,
-            case “{chosen.case}”, {measuredOn.day}, {measuredOn.machine}.
+            case “{chosen.case}”, {measuredOn}; {chosen.note}.
           </small>
         </div>
         <dl>
