@@ -16,7 +16,26 @@ const plain = {
   options: {} as BackendOptions,
 } as const
 
+/** A contract is a value that does not change, so its endpoint is made once. */
+const endpoints = new WeakMap<Queue<unknown> | Topic<unknown>, Endpoint>()
+
 export function queueEndpoint(contract: Queue<unknown>): Endpoint {
+  const made = endpoints.get(contract)
+  if (made !== undefined) return made
+  const endpoint = makeQueueEndpoint(contract)
+  endpoints.set(contract, endpoint)
+  return endpoint
+}
+
+export function topicEndpoint(contract: Topic<unknown>): Endpoint {
+  const made = endpoints.get(contract)
+  if (made !== undefined) return made
+  const endpoint = makeTopicEndpoint(contract)
+  endpoints.set(contract, endpoint)
+  return endpoint
+}
+
+function makeQueueEndpoint(contract: Queue<unknown>): Endpoint {
   const { name, dedupe, retry, levels, ttlMs, options } = contract
   return {
     ...plain,
@@ -31,7 +50,7 @@ export function queueEndpoint(contract: Queue<unknown>): Endpoint {
   }
 }
 
-export function topicEndpoint(contract: Topic<unknown>): Endpoint {
+function makeTopicEndpoint(contract: Topic<unknown>): Endpoint {
   const { name, dedupe, retry, retentionMs, options } = contract
   return {
     ...plain,
