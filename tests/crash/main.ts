@@ -1,6 +1,6 @@
 /**
  * `npm run crash -- [--rounds 200] [--seed N] [--publishers 4] [--kill-ms 1500] [--broker spillway]
- * [--clients amqp|redis] [--json FILE]`
+ * [--clients amqp|redis|kafka] [--json FILE]`
  *
  * Kills a broker under load, again and again, and shows from the books of its clients that nothing
  * confirmed was lost and nothing settled came back. What these words mean: tests/harness/ledger.ts.
@@ -14,6 +14,7 @@ import { breaches, type Ledger } from '../harness/ledger.ts'
 import { temporaryFolder } from '../harness/process.ts'
 import { formatTable } from '../harness/statistics.ts'
 import { startRabbitmq } from '../interop/peers/rabbitmq.ts'
+import { runKafkaRounds } from './kafka.ts'
 import { runRedisRounds } from './redis.ts'
 import { type CrashReport, runRounds } from './rounds.ts'
 
@@ -34,6 +35,7 @@ const folder = temporaryFolder('crash')
 const startedAt = performance.now()
 console.error(`${rounds} rounds on ${flags.broker}, seed ${flags.seed}`)
 
+if (flags.clients === 'kafka') process.exit((await crashKafka()) ? 0 : 1)
 const report = flags.clients === 'redis' ? await runRedis() : await runAmqp()
 process.stderr.write('\n')
 console.log(formatReport(report))
@@ -55,6 +57,27 @@ if (!report.ledger.kept) {
   const again = `npm run crash -- --rounds ${rounds} --seed ${flags.seed}`
   console.error(`NOT KEPT. Again: ${again}\n${report.ledger.details.join('\n')}`)
   process.exit(1)
+}
+
+/** Kafka's book has other words: see kafka.ts. True: it was kept. */
+async function crashKafka(): Promise<boolean> {
+  process.env['KAFKAJS_NO_PARTITIONER_WARNING'] = '1'
+  const { counts, details } = await runKafkaRounds({
+    rounds,
+    chance: new Chance(Number(flags.seed)),
+    producers: Number(flags.publishers),
+    killMsMax: Number(flags['kill-ms']),
+    start: () => startSpillway({ folder }),
+  })
+  const rows = Object.entries({ ...counts, breaches: details.length })
+  console.log(
+    formatTable(
+      ['what', 'count'],
+      rows.map(row => row.map(String)),
+    ),
+  )
+  if (details.length > 0) console.error(`NOT KEPT, seed ${flags.seed}:\n${details.join('\n')}`)
+  return details.length === 0
 }
 
 function runAmqp(): Promise<CrashReport> {
