@@ -18,6 +18,8 @@ export interface AttackSizes {
   readonly silentConnections: number
   /** How much a peer that does not read is owed. */
   readonly unreadBytes: number
+  /** How many queues one client declares. */
+  readonly queues: number
 }
 
 export interface Attack {
@@ -201,6 +203,60 @@ const unreadReplies: Attack = {
   },
 }
 
+const everyChannel: Attack = {
+  name: 'a client may have the agreed number of channels, and not one more',
+  run: async ({ address }) => {
+    const client = await openChannel(address)
+    for (let channel = 2; channel <= 2047; channel++) client.method(channel, 'channel.open')
+    for (let channel = 2; channel <= 2047; channel++) await client.expect('channel.open-ok')
+    client.method(2048, 'channel.open')
+    const { fields } = await client.expect('connection.close')
+    assert.equal(fields['replyCode'], 530)
+    client.cut()
+  },
+}
+
+const manyQueues: Attack = {
+  name: 'a client that declares queues without end gets them, and takes them along',
+  run: async ({ address, sizes }) => {
+    const client = await openChannel(address)
+    const names = Array.from({ length: sizes.queues }, (_, index) => `hostile-many-${index}`)
+    for (const queue of names) client.method(1, 'queue.declare', { queue, exclusive: true })
+    for (const queue of names) {
+      const { fields } = await client.expect('queue.declare-ok')
+      assert.equal(fields['queue'], queue)
+    }
+    await client.close()
+    const other = await openChannel(address)
+    other.method(1, 'queue.declare', { queue: names[0], passive: true })
+    const { fields } = await other.expect('channel.close')
+    assert.equal(fields['replyCode'], 404)
+    other.cut()
+  },
+}
+
+const neverAcknowledges: Attack = {
+  name: 'a consumer that takes everything and acknowledges nothing gives it all back',
+  run: async ({ address, sizes }) => {
+    const queue = 'hostile-unacknowledged'
+    await fill(address, queue, sizes.unreadBytes)
+    const client = await openChannel(address)
+    const before = await client.call(1, 'queue.declare', { queue, passive: true })
+    const count = Number(before.fields['messageCount'])
+    client.method(1, 'basic.consume', { queue, consumerTag: 'greedy' })
+    await client.expect('basic.consume-ok')
+    for (let taken = 0; taken < count; ) {
+      const arrival = await client.next('a delivery')
+      if (arrival.kind === 'method' && arrival.name === 'basic.deliver') taken++
+    }
+    await client.close()
+    const other = await openChannel(address)
+    const { fields } = await other.call(1, 'queue.delete', { queue })
+    assert.equal(fields['messageCount'], count)
+    await other.close()
+  },
+}
+
 const badEnd = encodeMethod(1, 'basic.qos', { prefetchCount: 1 })
 badEnd[badEnd.length - 1] = 0
 
@@ -225,4 +281,7 @@ export const attacks: readonly Attack[] = [
   silentConnections,
   unreadDeliveries,
   unreadReplies,
+  everyChannel,
+  manyQueues,
+  neverAcknowledges,
 ]
