@@ -86,14 +86,13 @@ export class PendingList {
 
   add(pending: Pending): void {
     const { id } = pending
-    if (!this.#byId.has(id)) {
-      const order = this.#order
-      const last = order.length === 0 ? undefined : order[order.length - 1]!
-      if (last === undefined || last < id) order.push(id)
-      else {
-        const at = this.#find(id)
-        if (order[at] !== id) order.splice(at, 0, id)
-      }
+    const order = this.#order
+    // One that was taken out may still have its place in the order, and takes it again.
+    const last = order.length === 0 ? undefined : order[order.length - 1]!
+    if (last === undefined || last < id) order.push(id)
+    else {
+      const at = this.#find(id)
+      if (order[at] !== id) order.splice(at, 0, id)
     }
     this.#byId.set(id, pending)
   }
