@@ -4,9 +4,11 @@
  */
 
 import type { LeaseResponse, Message } from '../admin/contract.ts'
+import { isClientUrl, queueNamed, withBus } from './bus.ts'
 import { type AdminClient, adminClient, onlyQueue, queuePath } from './client.ts'
 import { exitCodes } from './failure.ts'
 import type { Command } from './main.ts'
+import type { Settings } from './options.ts'
 import { type Output, oneLine } from './output.ts'
 
 const batchCount = 100
@@ -14,6 +16,7 @@ const waitMsMax = 20_000
 
 export const consume: Command = async ({ settings, words, output }) => {
   const queue = onlyQueue('consume', words)
+  if (isClientUrl(settings.url)) return consumeFromBus(queue, settings, output)
   const client = adminClient(settings.url)
   const wanted = settings.count ?? Number.POSITIVE_INFINITY
   const stop = new AbortController()
@@ -88,4 +91,39 @@ function bodyLine({ body }: Message): string {
     return oneLine(body.data, Number.POSITIVE_INFINITY)
   }
   return body.data
+}
+
+/** The same through the client: each message is settled when it has been printed. */
+async function consumeFromBus(name: string, settings: Settings, output: Output): Promise<number> {
+  const wanted = settings.count ?? Number.POSITIVE_INFINITY
+  const stop = new AbortController()
+  process.once('SIGINT', () => stop.abort())
+  let count = 0
+  let isLate = false
+  await withBus(settings.url, {}, async bus => {
+    const queue = queueNamed(name, { keyed: settings.keyed })
+    await bus.adopt(queue)
+    const idle = new AbortController()
+    const signal = AbortSignal.any([stop.signal, idle.signal])
+    let timer: NodeJS.Timeout | undefined
+    const wait = (): void => {
+      clearTimeout(timer)
+      if (settings.timeout === undefined) return
+      timer = setTimeout(() => idle.abort(), settings.timeout)
+    }
+    wait()
+    for await (const message of bus.messages(queue, { signal })) {
+      const { id, body, key, headers, attempt } = message
+      if (settings.json) output.json({ id, key, body, headers, attempt })
+      else output.data(typeof body === 'string' ? body : JSON.stringify(body))
+      await message.ack()
+      wait()
+      if (++count >= wanted) break
+    }
+    clearTimeout(timer)
+    isLate = idle.signal.aborted
+  })
+  output.note(`consumed ${count} ${count === 1 ? 'message' : 'messages'} from ${name}`)
+  if (stop.signal.aborted) return exitCodes.interrupted
+  return isLate && settings.count !== undefined ? exitCodes.timeout : exitCodes.ok
 }

@@ -43,6 +43,21 @@ export const commandTexts: { readonly [K in CommandName]: CommandText } = {
     summary: 'take messages, print them, and settle each after it is printed',
     example: 'spillway consume orders --count 10 --timeout 5s',
   },
+  redrive: {
+    usage: 'QUEUE',
+    summary: 'send the dead letters of a queue back to it',
+    example: 'spillway redrive orders --url file:./data --error TimeoutError --dry-run',
+  },
+  move: {
+    usage: 'QUEUE [NEW-NAME]',
+    summary: 'carry a queue to another backend; goes on where it was killed',
+    example: 'spillway move orders --from file:./data --to file:./elsewhere',
+  },
+  plan: {
+    usage: 'MODULE',
+    summary: 'what a backend can do for the contracts that a module exports',
+    example: 'spillway plan ./contracts.js --url file:./data --fail-on emulated',
+  },
   doctor: {
     usage: '',
     summary: 'check this machine; with --data, every checksum of a stopped broker',

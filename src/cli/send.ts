@@ -3,10 +3,13 @@
 import { createInterface } from 'node:readline'
 import { buffer } from 'node:stream/consumers'
 import type { SendMessage, SendResponse } from '../admin/contract.ts'
+import { queue as contractOf } from '../client/client.ts'
+import { isClientUrl, withBus } from './bus.ts'
 import { type AdminClient, adminClient, queuePath } from './client.ts'
 import { CommandFailure, usageFailure } from './failure.ts'
 import type { Command } from './main.ts'
 import type { Settings } from './options.ts'
+import type { Output } from './output.ts'
 
 const batchCount = 500
 const batchCharacters = 4 * 1024 * 1024
@@ -18,6 +21,7 @@ export const send: Command = async ({ settings, words, output }) => {
   if (body !== undefined && settings.lines) {
     throw usageFailure('--lines reads standard input; leave BODY out.')
   }
+  if (isClientUrl(settings.url)) return sendToBus(queue, settings, body, output)
   const client = adminClient(settings.url)
   if (settings.create) await createQueue(client, queue)
 
@@ -78,4 +82,41 @@ function encode(bytes: Buffer): Pick<SendMessage, 'body' | 'encoding'> {
   const text = bytes.toString('utf8')
   if (Buffer.from(text, 'utf8').equals(bytes)) return { body: text }
   return { body: bytes.toString('base64'), encoding: 'base64' }
+}
+
+/** The same through the client. A body that is JSON is sent as JSON, any other as text. */
+async function sendToBus(
+  name: string,
+  settings: Settings,
+  body: string | undefined,
+  output: Output,
+): Promise<number> {
+  const { key, delay, ttl, priority, keyed } = settings
+  const isKeyed = keyed || key !== undefined
+  const levels = priority === undefined ? {} : { priorities: 256 }
+  let sent = 0
+  await withBus(settings.url, {}, async bus => {
+    const queue = contractOf<unknown>(name, isKeyed ? { key: () => key ?? '' } : levels)
+    await bus.adopt(queue)
+    for await (const { body: text, encoding } of readMessages(settings, body)) {
+      const bytes = Buffer.from(text, encoding === 'base64' ? 'base64' : 'utf8')
+      const headers = { 'content-type': typeOf(text, encoding) }
+      const options = { headers, delay, ttl, priority }
+      const [receipt] = await bus.send(queue, new Uint8Array(bytes), options)
+      sent++
+      if (settings.json) output.json(receipt)
+    }
+  })
+  output.note(`sent ${sent} ${sent === 1 ? 'message' : 'messages'} to ${name}`)
+  return 0
+}
+
+function typeOf(text: string, encoding: SendMessage['encoding']): string {
+  if (encoding === 'base64') return 'application/octet-stream'
+  try {
+    JSON.parse(text)
+    return 'application/json'
+  } catch {
+    return 'text/plain; charset=utf-8'
+  }
 }

@@ -118,6 +118,11 @@ export class Bus {
     this.#requester = new Requester(session)
   }
 
+  /** For the parts of the client that work below contracts. */
+  static sessionOf(bus: Bus): Session {
+    return bus.#session
+  }
+
   get backend(): string {
     return this.#session.driver.backend
   }
@@ -417,6 +422,16 @@ export class Bus {
       if (contract.kind === 'rpc') await this.#session.prepare(requestEndpoint(contract))
       else await this.#prepare(contract)
     }
+  }
+
+  /**
+   * Uses a queue as it is on the backend, whatever this contract says, and makes it only when it is
+   * missing: for tools that know no more than its name.
+   */
+  async adopt<In, Out>(contract: Queue<In, Out>): Promise<void> {
+    await this.#session.adopt(queueEndpoint(contract))
+    const dead = deadLettersOf(contract)
+    if (dead !== undefined) await this.#session.adopt(dead)
   }
 
   /** Deletes what a contract has on the backend, with everything in it: for tests. */

@@ -78,6 +78,7 @@ export {
   type Support,
 } from './features.ts'
 export type { Guarantee, Message } from './message.ts'
+export { type MoveOptions, type MoveResult, move } from './moving.ts'
 export type { PlanUse } from './planning.ts'
 export type { RequestOptions } from './requests.ts'
 export type { Bodies, PublishOptions, Receipt, SendOptions } from './sending.ts'

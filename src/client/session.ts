@@ -51,6 +51,20 @@ export class Session {
     return preparing
   }
 
+  /**
+   * Uses what is there as it is, and makes only what is missing: for tools that know a name, and
+   * not how its owner set it up.
+   */
+  async adopt(endpoint: Endpoint): Promise<void> {
+    this.checkOpen()
+    const isThere = await this.driver.depth(endpoint).then(
+      () => true,
+      () => false,
+    )
+    if (isThere) this.#prepared.set(endpoint.name, Promise.resolve())
+    else await this.prepare(endpoint)
+  }
+
   isPrepared(endpoint: Endpoint): boolean {
     return this.#prepared.has(endpoint.name)
   }
