@@ -194,9 +194,10 @@ export class Catalogue {
     const lags = this.#placesByLog().get(info.name)
     let lag: number | null = null
     for (const place of lags ?? []) if (place.lag !== null) lag = Math.max(lag ?? 0, place.lag)
+    const protocol = protocolOf(this.#ports, info)
     return {
       name: info.name,
-      protocol: protocolOf(this.#ports, info),
+      protocol,
       kind: info.config.queue === undefined ? 'log' : 'queue',
       durable: info.config.durable,
       paused: info.paused,
@@ -205,6 +206,7 @@ export class Catalogue {
       leased: info.leased,
       delayed: info.delayed,
       count: info.count,
+      messages: protocol === 'kafka' ? info.next - info.first : info.count,
       bytes: info.bytes,
       subscribers: info.subscribers,
       holdsDead: this.deadSources().has(info.name),

@@ -87,6 +87,8 @@ export interface QueueSummary {
   readonly delayed: number
   /** Records held, in whatever state. */
   readonly count: number
+  /** Messages in them: a batch of Kafka's is one record. */
+  readonly messages: number
   readonly bytes: number
   readonly subscribers: number
   /** Other queues send their dead letters here. */

@@ -118,7 +118,14 @@ function Tiles(props: {
   readonly recent: History | undefined
 }) {
   const { now, recent } = props
-  const values = (name: string): number[] => (recent?.series[name] ?? []).map(value => value ?? 0)
+  // A second that nobody sampled is as the one before it.
+  const values = (name: string): number[] => {
+    let last = 0
+    return (recent?.series[name] ?? []).map(value => {
+      last = value ?? last
+      return last
+    })
+  }
   const tiles = [
     { title: 'In', value: now && `${rate(now.rates.in)}/s`, line: values('in') },
     { title: 'Out', value: now && `${rate(now.rates.out)}/s`, line: values('out') },

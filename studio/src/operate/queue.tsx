@@ -121,7 +121,7 @@ function Counters({ detail }: { readonly detail: QueueDetail }) {
   const cells: readonly (readonly [string, string])[] = [
     ...(isLog
       ? ([
-          ['● Held', count(detail.count)],
+          ['● Held', count(detail.messages)],
           ['Positions', `${detail.first}–${detail.next}`],
         ] as const)
       : ([

@@ -42,7 +42,7 @@ const columns: readonly Column[] = [
     id: 'ready',
     title: 'Ready',
     sort: 'ready',
-    cell: row => count(row.kind === 'log' ? row.count : row.ready),
+    cell: row => count(row.kind === 'log' ? row.messages : row.ready),
   },
   { id: 'leased', title: 'In flight', sort: 'leased', cell: row => dash(row, row.leased) },
   {

@@ -48,7 +48,7 @@ export const operateRoutes: readonly Route[] = [
     path: '/operate/definitions',
     half: 'operate',
     title: 'Definitions',
-    nav: { mark: '⎘', label: 'Definitions' },
+    nav: { mark: '§', label: 'Definitions' },
     load: () => import('./definitions.tsx').then(module => module.DefinitionsPage),
   },
   {

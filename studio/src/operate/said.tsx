@@ -4,7 +4,7 @@ import type { Doing } from './use-api.ts'
 export function Said({ doing }: { readonly doing: Doing }) {
   const said = doing.said.value
   return (
-    <div aria-live="polite">
+    <div class="said" aria-live="polite">
       {said !== undefined && (
         <p class={said.tone === 'bad' ? 'note bad' : 'note'}>
           <span aria-hidden="true">{said.tone === 'bad' ? '✕ ' : '✓ '}</span>

@@ -120,6 +120,7 @@ function optionsOf(element: HTMLElement, lines: readonly Line[]) {
         stroke: colourOf(colour),
         width: 1.75,
         points: { show: false },
+        spanGaps: true,
         ...(dash === undefined ? {} : { dash }),
       })),
     ],
