@@ -12,7 +12,7 @@ const broker = process.env.SPILLWAY_URL ?? 'http://127.0.0.1:7420'
 
 export default defineConfig({
   root: fileURLToPath(new URL('.', import.meta.url)),
-  plugins: [listings(fileURLToPath(new URL('../examples', import.meta.url)))],
+  plugins: [listings(fileURLToPath(new URL('..', import.meta.url)))],
   oxc: { jsx: { runtime: 'automatic', importSource: 'preact' } },
   build: {
     outDir: '../dist/studio',

@@ -1,7 +1,7 @@
 /**
- * Code listings, coloured at build time: `import lines from 'listing:classic/kafka-producer.mjs'`
- * gives the file under examples/ as lines of `[class, text]` pairs. The file is the one that the
- * tests run, so a listing cannot rot; and no highlighter is sent to the browser.
+ * Code listings, coloured at build time: `import { lines } from 'listing:examples/NAME'` gives a
+ * file of the repository as lines of `[class, text]` pairs. The file is the one that the tests run,
+ * so a listing cannot rot; and no highlighter is sent to the browser.
  *
  * Colours are class names, not style attributes: the page's policy forbids those.
  */

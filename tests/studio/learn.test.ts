@@ -145,6 +145,16 @@ describe('Learn, in a real Chromium', { skip: noChromium }, () => {
     }
   })
 
+  it('shows a pitfall as the scenario that the tests run, and marks what the fix changes', async () => {
+    const { page } = await studio.open('/learn/pitfalls?p=poison', { width: 1900 })
+    await page.getByRole('switch', { name: 'Fixed' }).check()
+    const marked = await page.locator('.program .l.edited').allTextContents()
+    assert.ok(marked.some(line => line.includes('attemptsMax: 3, deadLetter: toDead')))
+    const code = await page.locator('.program pre').textContent()
+    assert.match(code ?? '', /^ {2}pitfall\(\{\n {4}id: 'poison'/)
+    assert.match(code ?? '', /\}\),\n$/)
+  })
+
   it('remembers Visual or Code, at the same address', async () => {
     const { page } = await studio.open('/learn/problem')
     await page.getByRole('button', { name: 'Code', exact: true }).click()

@@ -23,11 +23,13 @@ export interface Listing {
   readonly lines: readonly CodeLine[]
   /** Where a knob's value stands: the text before it on its line; changed where units differ. */
   readonly knobs?: { readonly [knob: string]: Edit }
+  /** A knob that changes no value: lines with this text are marked when it is turned. */
+  readonly marks?: { readonly [knob: string]: string }
 }
 
 export type CodeSet = readonly Listing[]
 
-const backend = signal(remembered('backend') ?? 'rabbitmq')
+const backend = signal(remembered('backend') ?? '')
 
 export function CodeView(props: { readonly code: CodeSet; readonly player?: Player }) {
   const { code, player } = props
@@ -76,6 +78,12 @@ function editedBy(
       const shown = Math.min(max, Math.round(value * scale + plus))
       lines[index] = replaceNumber(line, at + after.length, String(shown))
       if (knob === moved) edited.add(index)
+    }
+  }
+  const mark = moved === undefined ? undefined : listing.marks?.[moved]
+  if (mark !== undefined) {
+    for (const [index, line] of lines.entries()) {
+      if (line.some(([, text]) => text.includes(mark))) edited.add(index)
     }
   }
   return { lines, edited }

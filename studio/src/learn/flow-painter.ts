@@ -153,10 +153,8 @@ export class FlowPainter {
     const length = wayMs * Math.min(8, speed.value)
     const happenings = run.history.since(run.now - length)
     const moving = happenings.filter(({ kind, to }) => moves.has(kind) && to !== undefined)
-    const every = Math.ceil(moving.length / dotsMax)
-    for (let index = 0; index < moving.length; index += every) {
-      this.#paintMove(context, moving[index]!, (run.now - moving[index]!.at) / length)
-    }
+    if (moving.length > dotsMax) this.#paintBands(context, moving)
+    else for (const one of moving) this.#paintMove(context, one, (run.now - one.at) / length)
     for (const happening of happenings) {
       const { kind, from, at } = happening
       const isEnd = kind === 'effect' || kind === 'repeat' || kind === 'lost' || kind === 'refused'
@@ -175,6 +173,29 @@ export class FlowPainter {
     context.beginPath()
     context.arc(x, y, 4, 0, 2 * Math.PI)
     context.fill()
+  }
+
+  /** Too many to tell apart: each way is a band, as wide as what is on it. */
+  #paintBands(context: CanvasRenderingContext2D, moving: readonly Happening[]): void {
+    const counts = new Map<string, { one: Happening; count: number }>()
+    for (const one of moving) {
+      const key = `${one.from} ${one.to}`
+      const known = counts.get(key)
+      if (known === undefined) counts.set(key, { one, count: 1 })
+      else known.count++
+    }
+    context.globalAlpha = 0.55
+    for (const { one, count } of counts.values()) {
+      const way = this.#way(one.from!, one.to!)
+      if (way === undefined) continue
+      context.strokeStyle = this.#colours[colourOf[one.kind] ?? 'water']!
+      context.lineWidth = Math.min(18, 2 + 3 * Math.log10(count) ** 1.6)
+      context.beginPath()
+      context.moveTo(way.x0, way.y0)
+      context.bezierCurveTo(way.cx0, way.cy0, way.cx1, way.cy1, way.x1, way.y1)
+      context.stroke()
+    }
+    context.globalAlpha = 1
   }
 
   /** A ring that opens where something took effect; a cross that falls where it was lost. */

@@ -1,18 +1,21 @@
 /** The listings of the guide: each is a file under examples/, which a test runs. */
 
-import { lines as kafkaConsumer } from 'listing:classic/kafka-consumer.mjs'
-import { lines as kafkaProducer } from 'listing:classic/kafka-producer.mjs'
-import { lines as rabbitConsumer } from 'listing:classic/rabbitmq-consumer.mjs'
-import { lines as rabbitProducer } from 'listing:classic/rabbitmq-producer.mjs'
-import { lines as redisConsumer } from 'listing:classic/redis-consumer.mjs'
-import { lines as sqsProducer } from 'listing:classic/sqs-producer.mjs'
-import { lines as guarantees } from 'listing:guide/guarantees.mjs'
-import { lines as kafkaWorker } from 'listing:guide/kafka-worker.mjs'
-import { lines as monolith } from 'listing:guide/monolith.mjs'
-import { lines as rabbitWorker } from 'listing:guide/rabbitmq-worker.mjs'
-import { lines as redisWorker } from 'listing:guide/redis-worker.mjs'
-import { lines as spillwayWorker } from 'listing:guide/spillway-worker.mjs'
-import { lines as sqsWorker } from 'listing:guide/sqs-worker.mjs'
+import { lines as kafkaConsumer } from 'listing:examples/classic/kafka-consumer.mjs'
+import { lines as kafkaProducer } from 'listing:examples/classic/kafka-producer.mjs'
+import { lines as rabbitConsumer } from 'listing:examples/classic/rabbitmq-consumer.mjs'
+import { lines as rabbitProducer } from 'listing:examples/classic/rabbitmq-producer.mjs'
+import { lines as redisConsumer } from 'listing:examples/classic/redis-consumer.mjs'
+import { lines as sqsProducer } from 'listing:examples/classic/sqs-producer.mjs'
+import { lines as guarantees } from 'listing:examples/guide/guarantees.mjs'
+import { lines as kafkaWorker } from 'listing:examples/guide/kafka-worker.mjs'
+import { lines as monolith } from 'listing:examples/guide/monolith.mjs'
+import { lines as rabbitWorker } from 'listing:examples/guide/rabbitmq-worker.mjs'
+import { lines as redisWorker } from 'listing:examples/guide/redis-worker.mjs'
+import { lines as spillwayWorker } from 'listing:examples/guide/spillway-worker.mjs'
+import { lines as sqsWorker } from 'listing:examples/guide/sqs-worker.mjs'
+import { lines as patternsFile } from 'listing:src/simulator/scenarios/patterns.ts'
+import { lines as pitfallsFile } from 'listing:src/simulator/scenarios/pitfalls.ts'
+import type { CodeLine } from '../ui/code-block.tsx'
 import type { CodeSet } from './code-view.tsx'
 
 const classic = (name: string) => `examples/classic/${name}`
@@ -137,3 +140,31 @@ export const workerCode: CodeSet = [
     },
   },
 ]
+
+const scenarios = (name: string) => `src/simulator/scenarios/${name}`
+
+/** A pitfall as the tests run it, then the worker that it is about. */
+export function pitfallCode(id: string): CodeSet {
+  const lines = partOf(pitfallsFile, '  pitfall({', `id: '${id}'`)
+  const shown = { id: 'scenario', title: 'Scenario', file: scenarios('pitfalls.ts'), lines }
+  return [{ ...shown, marks: { fixed: 'fixed' } }, ...workerCode]
+}
+
+/** A pattern as the tests run it, then the worker. */
+export function patternCode(id: string): CodeSet {
+  const lines = partOf(patternsFile, '  pattern(', `'${id}',`)
+  return [
+    { id: 'scenario', title: 'Scenario', file: scenarios('patterns.ts'), lines },
+    ...workerCode,
+  ]
+}
+
+/** The stretch of a file that begins with `start`, and has `name` in one of its first lines. */
+function partOf(lines: readonly CodeLine[], start: string, name: string): readonly CodeLine[] {
+  const texts = lines.map(line => line.map(([, text]) => text).join(''))
+  const at = texts.findIndex(
+    (text, index) => text.startsWith(start) && texts[index + 1]?.includes(name),
+  )
+  const end = texts.findIndex((text, index) => index > at && /^ {2}\}?\),$/.test(text))
+  return lines.slice(at, end + 1)
+}

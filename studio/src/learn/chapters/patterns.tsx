@@ -1,6 +1,7 @@
+import { useMemo } from 'preact/hooks'
 import { patterns } from '../../../../src/simulator/scenarios/patterns.ts'
 import { here, setQuery } from '../../router.ts'
-import { workerCode } from '../listings.ts'
+import { patternCode } from '../listings.ts'
 import { Scene } from '../scene.tsx'
 import { Prose } from './text.tsx'
 
@@ -8,6 +9,8 @@ export function Patterns() {
   const wanted = here.value.query.get('p')
   const chosen =
     patterns.find(({ scenario }) => scenario.id === `pattern-${wanted}`) ?? patterns[0]!
+  const { id } = chosen.scenario
+  const code = useMemo(() => patternCode(id.replace('pattern-', '')), [id])
   return (
     <>
       <Prose>
@@ -39,7 +42,7 @@ export function Patterns() {
       <Scene
         key={chosen.scenario.id}
         scenario={chosen.scenario}
-        code={workerCode}
+        code={code}
         actions={
           chosen.scenario.id === 'pattern-outbox'
             ? ['send', 'spike', 'crash-producer']

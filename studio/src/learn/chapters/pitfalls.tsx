@@ -2,7 +2,7 @@ import { useMemo } from 'preact/hooks'
 import { type Pitfall, pitfalls } from '../../../../src/simulator/scenarios/pitfalls.ts'
 import { Simulation } from '../../../../src/simulator/simulation.ts'
 import { here, setQuery } from '../../router.ts'
-import { workerCode } from '../listings.ts'
+import { pitfallCode } from '../listings.ts'
 import { Scene } from '../scene.tsx'
 import { Prose, Try } from './text.tsx'
 
@@ -11,6 +11,7 @@ export function Pitfalls() {
   const chosen =
     pitfalls.find(({ scenario }) => scenario.id === `pitfall-${wanted}`) ?? pitfalls[0]!
   const { scenario } = chosen
+  const code = useMemo(() => pitfallCode(scenario.id.replace('pitfall-', '')), [scenario])
   return (
     <>
       <Prose>
@@ -40,7 +41,7 @@ export function Pitfalls() {
       <Scene
         key={scenario.id}
         scenario={scenario}
-        code={workerCode}
+        code={code}
         actions={
           scenario.id === 'pitfall-dual-write'
             ? ['send', 'crash-producer']
