@@ -81,6 +81,8 @@ const profileTexts: { readonly [Key in Exclude<keyof Profile, 'name'>]: string }
   quorumLevels: 'priority levels of a quorum queue',
   delayedRetry: 'x-delayed-retry-* of quorum queues',
   queueModes: 'classic queues take `x-queue-mode`, without effect',
+  consumerTimeouts:
+    'only consumers of quorum queues time out, each by itself (`x-consumer-timeout`), and are cancelled',
   localRandom: 'the exchange type `x-local-random`',
   unknownTypeIsPrecondition: 'an unknown exchange type closes only the channel (406)',
   replyIsRoute: 'a mandatory message to a reply consumer counts as routed',

@@ -15,7 +15,7 @@ import { FrameReader, frameEnd, protocolHeader, writeMethodFrame } from '../../w
 import * as wire from '../../wire/amqp/methods.ts'
 import type { Outbox, ServerConnection } from '../connection.ts'
 import type { AmqpServerOptions } from './broker.ts'
-import { amqpServer } from './server.ts'
+import { amqpServer, type ProfileName } from './server.ts'
 
 interface Heard {
   readonly channel: number
@@ -501,6 +501,23 @@ test('a silent peer is given up after two heartbeats, and hears ours', () => {
   assert.equal(client.outbox.destroyed, false)
   ticks(10)
   assert.equal(client.outbox.destroyed, true)
+})
+
+test('who acknowledges nothing for too long loses the channel, or in 4.3 its place', () => {
+  const expired = (profile: ProfileName, type: string) => {
+    const broker = newBroker(31, { profile, acknowledgeMs: 60_000 })
+    const client = connect(broker)
+    declare(client, 'q', tableOf({ 'x-queue-type': type }), { durable: true })
+    consume(client, 'q', 'slow')
+    client.publish(1, { routingKey: 'q' })
+    client.hear()
+    for (let now = 1000; now < 70_000; now += 1000) client.connection.tick(now)
+    const heard = client.names().join()
+    return `${heard}, ${broker.engine.log('q')?.ready} ready`
+  }
+  assert.equal(expired('4.2', 'classic'), 'channel.close, 1 ready')
+  assert.equal(expired('4.3', 'classic'), ', 0 ready')
+  assert.equal(expired('4.3', 'quorum'), 'basic.cancel, 1 ready')
 })
 
 test('a handshake that stands still is given up', () => {

@@ -28,6 +28,8 @@ export interface Profile {
   readonly queueModes: boolean
   /** The exchange type `x-local-random`. */
   readonly localRandom: boolean
+  /** Only consumers of quorum queues time out, each by itself: `x-consumer-timeout`. */
+  readonly consumerTimeouts: boolean
   /** An unknown exchange type is a channel error 406; before, it was a connection error 503. */
   readonly unknownTypeIsPrecondition: boolean
   /** A mandatory message to a reply consumer that is there counts as routed. */
@@ -47,6 +49,7 @@ const newest: Profile = {
   anonymous: true,
   queueModes: false,
   localRandom: true,
+  consumerTimeouts: true,
   unknownTypeIsPrecondition: true,
   replyIsRoute: true,
 }
@@ -62,6 +65,7 @@ export const profiles: { readonly [Name in ProfileName]: Profile } = {
     quorumLevels: 1,
     delayedRetry: false,
     queueModes: true,
+    consumerTimeouts: false,
   },
   '3.13': {
     ...newest,
@@ -77,6 +81,7 @@ export const profiles: { readonly [Name in ProfileName]: Profile } = {
     anonymous: false,
     queueModes: true,
     localRandom: false,
+    consumerTimeouts: false,
     unknownTypeIsPrecondition: false,
     replyIsRoute: false,
   },

@@ -99,9 +99,15 @@ export function checkQueueArguments(
   const wrong = typeField === undefined ? undefined : checkType(typeField)
   if (wrong !== undefined) fail(406, `invalid arg 'x-queue-type' for ${what}: ${wrong}`)
   const type = queueTypeOf(table)
+  // The first version of classic queues is gone with RabbitMQ 4.3.
+  const refusedNow = (name: string, field: FieldValue): string | undefined => {
+    const isGone = name === 'x-queue-version' && Number(field.value) === 1 && !profile.queueModes
+    return isGone ? `"unsupported queue version '1'"` : undefined
+  }
   for (const { name, types, check } of rules) {
     const field = types.includes(type) ? fieldOf(table, name) : undefined
-    const reason = field === undefined ? undefined : check(field, table)
+    const reason =
+      field === undefined ? undefined : (check(field, table) ?? refusedNow(name, field))
     if (reason !== undefined) fail(406, `invalid arg '${name}' for ${what}: ${reason}`)
   }
   for (const [name] of table) {

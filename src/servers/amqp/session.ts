@@ -31,6 +31,7 @@ import { Content } from './content.ts'
 import { fail } from './errors.ts'
 import { isForeign, messageOf } from './foreign.ts'
 import { deliveredProperties } from './headers.ts'
+import { HeldSince } from './held-since.ts'
 import { type QueueType, queueDefinitionOf, retriesOf } from './mapping.ts'
 import type { NameMemory } from './names.ts'
 import { shortStringBytes } from './names.ts'
@@ -124,6 +125,8 @@ export interface ConsumeOptions {
   readonly priority: number
   readonly prefetch: number
   readonly quorum: boolean
+  /** How long it may hold a delivery, in ms; undefined: as long as everybody. */
+  readonly timeoutMs: number | undefined
 }
 
 export class Consumer extends Holder implements ChannelConsumer {
@@ -133,6 +136,8 @@ export class Consumer extends Holder implements ChannelConsumer {
   readonly exclusive: boolean
   readonly settledAtOnce: boolean
   readonly #quorum: boolean
+  readonly #timeoutMs: number | undefined
+  readonly #held = new HeldSince()
   readonly #tagBytes: Uint8Array
   #subscription: Subscription | undefined
   #paused = false
@@ -144,6 +149,7 @@ export class Consumer extends Holder implements ChannelConsumer {
     this.exclusive = options.exclusive
     this.settledAtOnce = options.noAck
     this.#quorum = options.quorum
+    this.#timeoutMs = options.timeoutMs
     this.#tagBytes = shortStringBytes(options.tag)
     const limited = !options.noAck && options.prefetch > 0
     this.credit = limited ? options.prefetch : Number.POSITIVE_INFINITY
@@ -186,6 +192,15 @@ export class Consumer extends Holder implements ChannelConsumer {
   override settled(count: number): void {
     this.channel.outstanding -= count
     if (this.credit !== Number.POSITIVE_INFINITY) this.#subscription?.grant(count)
+  }
+
+  /** Where every consumer of a quorum queue has a time-out of its own (profile 4.3). */
+  overdue(nowMs: number, limitMs: number): boolean {
+    const limit = this.#timeoutMs ?? limitMs
+    if (!this.#quorum || limit === 0) return false
+    const { unacked } = this.channel
+    const next = unacked.nextTag
+    return this.#held.overdue({ low: unacked.lowTagOf(this) ?? next, next }, nowMs, limit)
   }
 
   deliver(delivery: Delivery): void {
@@ -346,8 +361,7 @@ export class Channel {
   #serial = 0
   #windowWasFull = false
   #reopened = false
-  /** For the acknowledgement time-out: the tag that was next at a tick, and when that was. */
-  readonly #marks: { readonly tag: number; readonly at: number }[] = []
+  readonly #held = new HeldSince()
 
   constructor(host: ChannelHost, number: number) {
     this.host = host
@@ -585,15 +599,25 @@ export class Channel {
 
   /** True when a delivery has waited for its acknowledgement longer than `limitMs`. */
   overdue(nowMs: number, limitMs: number): boolean {
-    const marks = this.#marks
     const { lowTag, nextTag, size } = this.unacked
-    while (marks.length > 0 && marks[0]!.tag <= lowTag) marks.shift()
-    if (size === 0) return false
-    const last = marks[marks.length - 1]
-    if (last === undefined || (nextTag > last.tag && nowMs - last.at >= limitMs / 60)) {
-      marks.push({ tag: nextTag, at: nowMs })
-    }
-    return nowMs - marks[0]!.at > limitMs
+    return this.#held.overdue({ low: size === 0 ? nextTag : lowTag, next: nextTag }, nowMs, limitMs)
+  }
+
+  /** Consumers of quorum queues, each with its own limit, that hold something too long. */
+  overdueConsumers(nowMs: number, limitMs: number): Consumer[] {
+    if (this.unacked.size === 0) return []
+    const overdue = (one: ChannelConsumer): one is Consumer =>
+      one instanceof Consumer && one.overdue(nowMs, limitMs)
+    return [...this.consumers.values()].filter(overdue)
+  }
+
+  /** Takes everything from a consumer, and its place. */
+  expel(consumer: Consumer): void {
+    this.consumers.delete(consumer.tag)
+    consumer.end()
+    this.settleAll()
+    this.unacked.takeOf(consumer, this.#takeDue)
+    this.#settleDue(settlements.return)
   }
 }
 

@@ -88,6 +88,21 @@ export class Unacked<Holder> {
     this.#raiseLow()
   }
 
+  /** The oldest tag of one holder that waits. */
+  lowTagOf(holder: Holder): number | undefined {
+    for (let tag = this.#low; tag < this.#next; tag++) {
+      if (this.#holders[tag & this.#mask] === holder) return tag
+    }
+    return undefined
+  }
+
+  /** Takes out everything of one holder, oldest first. */
+  takeOf(holder: Holder, into: (position: number, holder: Holder, tag: number) => void): void {
+    for (let tag = this.#low; tag < this.#next; tag++) {
+      if (this.#holders[tag & this.#mask] === holder) this.take(tag, into)
+    }
+  }
+
   /** Puts one back that was taken: a transaction was rolled back. */
   restore(tag: number, position: number, holder: Holder): void {
     assert(tag < this.#next, 'a tag that was given')

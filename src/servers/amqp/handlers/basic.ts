@@ -8,7 +8,7 @@
 
 import type { LogInfo } from '../../../engine/model.ts'
 import { writeGetOk } from '../../../wire/amqp/content.ts'
-import { fieldOf } from '../../../wire/amqp/field-table.ts'
+import { type FieldTable, fieldOf } from '../../../wire/amqp/field-table.ts'
 import {
   type BasicCancel,
   BasicCancelOk,
@@ -25,7 +25,7 @@ import {
 } from '../../../wire/amqp/methods.ts'
 import { fail, named, refuse } from '../errors.ts'
 import { limits } from '../limits.ts'
-import { queueDefinitionOf } from '../mapping.ts'
+import { integerOf, queueDefinitionOf } from '../mapping.ts'
 import { randomToken, replyPrefix, replyQueue, shortStringBytes } from '../names.ts'
 import { checkConsumeArguments } from '../queue-arguments.ts'
 import {
@@ -94,9 +94,16 @@ export function consume(channel: Channel, request: BasicConsume): void {
         priority,
         prefetch: channel.prefetch,
         quorum,
+        timeoutMs: quorum ? timeoutOf(info, vhost, request.arguments) : undefined,
       })
   }
   if (!request.noWait) channel.send(BasicConsumeOk, { consumerTag: tag })
+}
+
+/** A consumer's own limit, or that of its queue. */
+function timeoutOf(info: LogInfo, vhost: string, own: FieldTable): number | undefined {
+  const ofQueue = queueDefinitionOf(info.config, vhost).arguments
+  return integerOf(own, 'x-consumer-timeout') ?? integerOf(ofQueue, 'x-consumer-timeout')
 }
 
 /** Engine: watch and read; the first delivery comes in a later turn. */
