@@ -111,6 +111,8 @@ export class Bus {
   readonly #session: Session
   readonly #requester: Requester
   readonly #workers = new Set<Worker>()
+  /** Ends those who iterate when the bus closes. */
+  readonly #end = new AbortController()
   #closing: Promise<void> | undefined
 
   constructor(session: Session) {
@@ -251,7 +253,8 @@ export class Bus {
     const endpoint = queueEndpoint(contract)
     const intake = { policy, endpoint, schema: contract.schema, group: undefined }
     const limits = limitsOf({ ...options, prefetch })
-    return pull(intake, limits, this.#setup(contract, policy, endpoint), options.signal)
+    const setup = this.#setup(contract, policy, endpoint)
+    return pull(intake, limits, setup, this.#untilClosed(options.signal))
   }
 
   /**
@@ -267,7 +270,8 @@ export class Bus {
     const endpoint = topicEndpoint(contract)
     session.require('history', endpoint, `contract ${contract.name} · read(…)`)
     await this.#prepare(contract)
-    const { from = 'earliest', to = 'latest', key, signal } = options
+    const { from = 'earliest', to = 'latest', key } = options
+    const signal = this.#untilClosed(options.signal)
     const end = typeof to === 'string' || 'position' in to ? to : timeOf(to)
     const range = { from: fromOf(from), to: end, signal }
     for await (const stored of session.driver.read(endpoint, range)) {
@@ -454,7 +458,11 @@ export class Bus {
     await session.prepare(endpoint)
   }
 
-  /** Drains all workers, then leaves the backend. */
+  #untilClosed(signal: AbortSignal | undefined): AbortSignal {
+    return signal === undefined ? this.#end.signal : AbortSignal.any([signal, this.#end.signal])
+  }
+
+  /** Drains all workers, ends all iterations, then leaves the backend. */
   close(options: DrainOptions = {}): Promise<void> {
     this.#closing ??= this.#close(options)
     return this.#closing
@@ -462,6 +470,7 @@ export class Bus {
 
   async #close(options: DrainOptions): Promise<void> {
     await Promise.all([...this.#workers].map(worker => worker.drain(options)))
+    this.#end.abort()
     await this.#requester.close()
     this.#session.isClosed = true
     await this.#session.driver.close()

@@ -93,6 +93,8 @@ export class IncomingMessage<Out> implements Message<Out> {
   readonly #policy: Policy
   readonly #together: Outgoing[] = []
   #settling: Promise<void> | undefined
+  /** At most once: it was acknowledged before its handler was called. */
+  isDone = false
   /** Called when it begins to be settled. */
   onSettle: (() => void) | undefined
 
@@ -122,7 +124,8 @@ export class IncomingMessage<Out> implements Message<Out> {
   ack(): Promise<void> {
     const { guarantee, session } = this.#policy
     if (guarantee === 'at-most-once') {
-      if (this.#settling === undefined) return this.#once(() => Promise.resolve())
+      this.onSettle?.()
+      this.#settling ??= Promise.resolve()
       return this.#settling
     }
     if (this.#together.length === 0) return this.#settle({ kind: 'done' })
@@ -186,8 +189,9 @@ export class IncomingMessage<Out> implements Message<Out> {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    if (this.#settling === undefined) await this.release()
-    else await this.#settling
+    if (this.#settling !== undefined) await this.#settling
+    else if (this.isDone) await this.ack()
+    else await this.release()
   }
 
   async #sendAlong(
@@ -245,6 +249,7 @@ export class IncomingMessage<Out> implements Message<Out> {
 
   #once(run: () => Promise<void>): Promise<void> {
     if (this.#settling !== undefined) return Promise.reject(settledTwice(this.id))
+    if (this.isDone) return Promise.reject(settledTwice(this.id))
     this.#settling = run()
     this.onSettle?.()
     return this.#settling

@@ -4,7 +4,13 @@ import type { Timer } from '../engine/ports.ts'
 import type { Consumer, Delivery } from './driver.ts'
 import { TimeoutError } from './errors.ts'
 import type { IncomingMessage, Message } from './message.ts'
-import { type Intake, openMessage, type Setup, type WorkerLimits } from './worker.ts'
+import {
+  acknowledgeFirst,
+  type Intake,
+  openMessage,
+  type Setup,
+  type WorkerLimits,
+} from './worker.ts'
 
 /** Ends quietly when `signal` aborts; what is not settled by then goes back. */
 export async function* pull<Out>(
@@ -98,12 +104,13 @@ class Puller<Out> {
       this.#consumer?.grant(1)
       return undefined
     }
-    if (policy.guarantee === 'at-most-once') await delivery.settle({ kind: 'done' })
+    if (policy.guarantee === 'at-most-once') await acknowledgeFirst(message)
     const { timeoutMs } = this.#limits
     const timer = policy.session.context.clock.schedule(timeoutMs, () => {
       const why = `message ${message.id} of ${policy.source} was held longer than ${timeoutMs} ms.`
       const error = new TimeoutError({ code: 'SPILLWAY_T_HANDLER', why })
-      message.fail(error).catch(failure => policy.session.emit({ kind: 'error', error: failure }))
+      const end = message.isDone ? message.ack() : message.fail(error)
+      end.catch(failure => policy.session.emit({ kind: 'error', error: failure }))
       abort.abort(error)
     })
     this.#open.set(message, timer)
@@ -117,12 +124,15 @@ class Puller<Out> {
 
   async close(): Promise<void> {
     this.#renewal?.cancel()
+    for (const timer of this.#open.values()) timer.cancel()
+    // A bus that is closed has given back everything.
+    if (this.#intake.policy.session.isClosed) return
     await this.#consumer?.stop()
     const consumer = this.#consumer
     this.#consumer = undefined
     const open = [...this.#open.keys()].reverse()
     for (const delivery of this.#arrived.reverse()) await delivery.settle({ kind: 'release' })
-    for (const message of open) if (!message.isSettled) await message.release()
+    for (const message of open) await message[Symbol.asyncDispose]()
     await consumer?.close()
   }
 

@@ -43,11 +43,11 @@ export class Session {
   /** Once for each endpoint; again after a failure. */
   prepare(endpoint: Endpoint): Promise<void> {
     this.checkOpen()
-    const known = this.#prepared.get(endpoint.name)
+    const known = this.#prepared.get(placeOf(endpoint))
     if (known !== undefined) return known
     const preparing = this.driver.prepare(endpoint)
-    this.#prepared.set(endpoint.name, preparing)
-    preparing.catch(() => this.#prepared.delete(endpoint.name))
+    this.#prepared.set(placeOf(endpoint), preparing)
+    preparing.catch(() => this.#prepared.delete(placeOf(endpoint)))
     return preparing
   }
 
@@ -61,16 +61,16 @@ export class Session {
       () => true,
       () => false,
     )
-    if (isThere) this.#prepared.set(endpoint.name, Promise.resolve())
+    if (isThere) this.#prepared.set(placeOf(endpoint), Promise.resolve())
     else await this.prepare(endpoint)
   }
 
   isPrepared(endpoint: Endpoint): boolean {
-    return this.#prepared.has(endpoint.name)
+    return this.#prepared.has(placeOf(endpoint))
   }
 
   forget(endpoint: Endpoint): void {
-    this.#prepared.delete(endpoint.name)
+    this.#prepared.delete(placeOf(endpoint))
   }
 
   /** Throws when the backend cannot, or may not emulate; tells once when it does emulate. */
@@ -147,4 +147,9 @@ export class Session {
       )
     })
   }
+}
+
+/** A queue and a topic of one name are two things, and it is the driver that says so. */
+function placeOf({ kind, name }: Endpoint): string {
+  return `${kind} ${name}`
 }

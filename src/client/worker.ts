@@ -77,7 +77,7 @@ export interface Worker {
 interface Running {
   readonly abort: AbortController
   finished: Promise<void>
-  message: Message<unknown> | undefined
+  message: IncomingMessage<unknown> | undefined
 }
 
 export class HandlerWorker<Out> implements Worker {
@@ -191,7 +191,7 @@ export class HandlerWorker<Out> implements Worker {
     const message = await openMessage(this.#intake, delivery, abort.signal)
     if (message === undefined) return
     running.message = message
-    if (policy.guarantee === 'at-most-once') await delivery.settle({ kind: 'done' })
+    if (policy.guarantee === 'at-most-once') await acknowledgeFirst(message)
     const timeout = this.#limitTime(message, abort)
     try {
       await this.#handler(message.body, message)
@@ -236,7 +236,7 @@ export class HandlerWorker<Out> implements Worker {
     return this.#intake.policy.session.context.clock.schedule(timeoutMs, () => {
       const why = `the handler of ${this.#intake.policy.source} took longer than ${timeoutMs} ms.`
       const error = new TimeoutError({ code: 'SPILLWAY_T_HANDLER', why })
-      if (!message.isSettled) this.#track(this.#failKeyed(message, error))
+      if (!message.isSettled && !message.isDone) this.#track(this.#failKeyed(message, error))
       abort.abort(error)
     })
   }
@@ -295,7 +295,7 @@ export class HandlerWorker<Out> implements Worker {
     const why = `the drain of ${this.#intake.policy.source} waited ${timeoutMs} ms.`
     const error = new TimeoutError({ code: 'SPILLWAY_T_DRAIN', why })
     for (const { abort, message } of this.#running) {
-      if (message?.isSettled === false) this.#track(message.release())
+      if (message?.isSettled === false && !message.isDone) this.#track(message.release())
       abort.abort(error)
     }
   }
@@ -313,6 +313,12 @@ export class HandlerWorker<Out> implements Worker {
     const thrown = error instanceof Error ? error : new Error(String(error))
     this.#intake.policy.session.emit({ kind: 'error', error: thrown })
   }
+}
+
+/** At most once: done with before the handler is called, whatever comes of it. */
+export async function acknowledgeFirst(message: IncomingMessage<unknown>): Promise<void> {
+  await message.delivery.settle({ kind: 'done' })
+  message.isDone = true
 }
 
 /**

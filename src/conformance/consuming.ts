@@ -483,6 +483,61 @@ export const consumingCases: readonly Case[] = [
     },
   },
   {
+    name: 'at most once: there is nothing left to settle, and a timeout only aborts',
+    run: async t => {
+      const q = t.queue()
+      await t.needs(q, 'at-most-once')
+      const inbox = t.inbox<string>()
+      const handler = async (_: Item, message: Message<Item>) => {
+        await message.retry().catch(error => inbox.push(error.code))
+        await message.reject().catch(error => inbox.push(error.code))
+        await new Promise(resolve => message.signal.addEventListener('abort', resolve))
+        inbox.push(message.signal.reason.name)
+      }
+      await t.work(q, handler, { guarantee: 'at-most-once', timeout: t.unitMs })
+      await t.bus.send(q, { n: 1 })
+      const told = await inbox.first(3)
+      assert.deepEqual(told, ['SPILLWAY_E_SETTLED', 'SPILLWAY_E_SETTLED', 'TimeoutError'])
+      await t.drained(q)
+      assert.equal(await t.bus.dlq(q).count(), 0)
+      const errors = t.events.filter(({ kind }) => kind === 'error')
+      assert.deepEqual(errors, [])
+    },
+  },
+  {
+    name: 'at most once: pulled messages are gone when they are handed over',
+    run: async t => {
+      const q = t.queue()
+      await t.needs(q, 'at-most-once')
+      await t.bus.send(q, [{ n: 1 }, { n: 2 }])
+      const got: number[] = []
+      for await (const message of t.bus.messages(q, { guarantee: 'at-most-once' })) {
+        await using scoped = message
+        got.push(scoped.body.n)
+        if (got.length === 2) break
+      }
+      await t.drained(q)
+      assert.deepEqual(got.sort(), [1, 2])
+    },
+  },
+  {
+    name: 'pulling: a bus that closes ends it, and gives back what was open',
+    run: async t => {
+      const q = t.queue()
+      const bus = await t.open()
+      await bus.send(q, { n: 1 })
+      const inbox = t.inbox<number>()
+      const pulling = (async () => {
+        for await (const message of bus.messages(q)) inbox.push(message.attempt)
+      })()
+      await inbox.first(1)
+      await bus.close()
+      await pulling
+      await t.work(q, (_, { attempt }) => inbox.push(attempt))
+      assert.deepEqual(await inbox.first(2), [1, 1])
+    },
+  },
+  {
     name: 'at most once: a reject is a loss, too',
     run: async t => {
       const q = t.queue()

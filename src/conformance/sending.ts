@@ -292,6 +292,19 @@ export const sendingCases: readonly Case[] = [
     },
   },
   {
+    name: 'a queue and a topic cannot share a name, or are two things',
+    run: async t => {
+      const q = t.queue()
+      const same = { ...t.topic(), name: q.name }
+      await t.bus.send(q, { n: 1 })
+      const [published] = await Promise.allSettled([t.bus.publish(same, { n: 2 })])
+      if (published!.status === 'rejected') {
+        assert.equal(published!.reason.code, 'SPILLWAY_P_CONFLICT')
+      }
+      assert.equal((await t.bus.depth(q)).ready, 1)
+    },
+  },
+  {
     name: 'closing twice is closing once',
     run: async t => {
       const bus = await t.open()

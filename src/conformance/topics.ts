@@ -333,6 +333,19 @@ const history: readonly Case[] = [
     },
   },
   {
+    name: 'a reader who waits for more is told when the bus closes',
+    run: async t => {
+      const topic = t.topic()
+      await t.needs(topic, 'history')
+      const bus = await t.open()
+      const reading = arrayOf(bus.read(topic, { to: 'forever' }))
+      await t.bus.publish(topic, { n: 1 })
+      await t.pass(t.unitMs)
+      await bus.close()
+      assert.ok((await reading).length <= 1)
+    },
+  },
+  {
     name: 'an event says who, when, where',
     run: async t => {
       const topic = t.topic({ key: ({ key = '' }) => key })
