@@ -178,6 +178,15 @@ describe('Learn, in a real Chromium', { skip: noChromium }, () => {
     }
   })
 
+  it('fits a telephone: no page scrolls sideways at 390 pixels', async () => {
+    const { page } = await studio.open('/', { width: 390 })
+    for (const path of ['/', ...chapters.map(chapter => `/learn/${chapter}`)]) {
+      await page.goto(studio.url + path)
+      await page.locator('main h1').waitFor()
+      assert.equal(await page.evaluate('document.documentElement.scrollWidth'), 390, path)
+    }
+  })
+
   const axe = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8')
   for (const colours of ['light', 'dark'] as const) {
     it(`is clean for axe-core on every page, ${colours}`, async () => {
