@@ -9,7 +9,7 @@ export function count(value: number): string {
 }
 
 export function rate(value: number): string {
-  if (value === 0) return '0'
+  if (value < 0.05) return '0'
   if (value < 10) return value.toFixed(1)
   return count(value)
 }

@@ -2,7 +2,7 @@
 
 import { useEffect, useRef } from 'preact/hooks'
 import type { History } from '../../../src/admin/contract.ts'
-import { count } from './format.ts'
+import { count, rate } from './format.ts'
 import 'uplot/dist/uPlot.min.css'
 
 export interface Line {
@@ -21,6 +21,9 @@ export function TimeChart(props: {
   const box = useRef<HTMLDivElement>(null)
   const chart = useRef<{ setData(data: never): void; destroy(): void } | undefined>(undefined)
   const { history, lines } = props
+  // The library comes later than the first numbers, or the other way round.
+  const latest = useRef(history)
+  latest.current = history
   useEffect(() => {
     const element = box.current
     if (element === null) return
@@ -32,7 +35,11 @@ export function TimeChart(props: {
     })
     void import('uplot').then(({ default: UPlot }) => {
       if (isGone) return
-      const made = new UPlot(optionsOf(element, lines), dataOf(history, lines) as never, element)
+      const made = new UPlot(
+        optionsOf(element, lines),
+        dataOf(latest.current, lines) as never,
+        element,
+      )
       chart.current = made as never
       observer.observe(element)
     })
@@ -110,7 +117,7 @@ function optionsOf(element: HTMLElement, lines: readonly Line[]) {
       {
         ...axis,
         size: 52,
-        values: (_: unknown, ticks: number[]) => ticks.map(value => count(value)),
+        values: (_: unknown, ticks: number[]) => ticks.map(value => rate(value)),
       },
     ],
     series: [
