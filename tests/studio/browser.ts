@@ -11,6 +11,12 @@ import { extname, join } from 'node:path'
 import { type Browser, type BrowserContext, chromium, type Page } from 'playwright-core'
 import { repositoryFolder } from '../harness/broker.ts'
 
+/** The chapters of the guide, by the last part of their address. */
+export const chapters = [
+  ...['problem', 'solution', 'simulator', 'how-it-works', 'code', 'when', 'guarantees'],
+  ...['patterns', 'choosing', 'pitfalls', 'scale'],
+]
+
 const candidates = [
   process.env['SPILLWAY_CHROMIUM'] ?? '',
   '/usr/bin/chromium',

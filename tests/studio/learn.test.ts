@@ -1,18 +1,11 @@
 import assert from 'node:assert/strict'
-import { readFileSync } from 'node:fs'
-import { createRequire } from 'node:module'
 import { after, before, describe, it } from 'node:test'
 import type { Page } from 'playwright-core'
 import { fromQuery } from '../../src/simulator/link.ts'
 import { simulator } from '../../src/simulator/scenarios/guide.ts'
 import { pitfalls } from '../../src/simulator/scenarios/pitfalls.ts'
 import { Simulation } from '../../src/simulator/simulation.ts'
-import { noChromium, type Studio, startStudio } from './browser.ts'
-
-const chapters = [
-  ...['problem', 'solution', 'simulator', 'how-it-works', 'code', 'when', 'guarantees'],
-  ...['patterns', 'choosing', 'pitfalls', 'scale'],
-]
+import { chapters, noChromium, type Studio, startStudio } from './browser.ts'
 
 /** The ledger as the page shows it. */
 async function ledgerOf(page: Page): Promise<{ [name: string]: number }> {
@@ -186,35 +179,4 @@ describe('Learn, in a real Chromium', { skip: noChromium }, () => {
       assert.equal(await page.evaluate('document.documentElement.scrollWidth'), 390, path)
     }
   })
-
-  const axe = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8')
-  for (const colours of ['light', 'dark'] as const) {
-    it(`is clean for axe-core on every page, ${colours}`, async () => {
-      const { page, problems, close } = await studio.open('/', { colours })
-      const all: string[] = []
-      for (const path of ['/', ...chapters.map(chapter => `/learn/${chapter}`)]) {
-        await page.goto(studio.url + path)
-        await page.locator('main h1').waitFor()
-        const scrub = page.locator('.scrub input').first()
-        if ((await scrub.count()) > 0) await scrub.fill('12000')
-        await page.evaluate(axe)
-        const found = await page.evaluate(async () => {
-          const runner = (globalThis as unknown as { axe: { run(): Promise<AxeResults> } }).axe
-          const { violations } = await runner.run()
-          return violations.map(({ id, nodes }) => `${id}: ${nodes[0]?.html.slice(0, 160)}`)
-        })
-        all.push(...found.map(one => `${path}: ${one}`))
-      }
-      assert.deepEqual(all, [])
-      assert.deepEqual(problems, [])
-      await close()
-    })
-  }
 })
-
-interface AxeResults {
-  readonly violations: readonly {
-    readonly id: string
-    readonly nodes: readonly { html: string }[]
-  }[]
-}
