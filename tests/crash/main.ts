@@ -1,6 +1,6 @@
 /**
  * `npm run crash -- [--rounds 200] [--seed N] [--publishers 4] [--kill-ms 1500] [--broker spillway]
- * [--clients amqp|redis|kafka] [--json FILE]`
+ * [--clients amqp|redis|kafka|sqs] [--json FILE]`
  *
  * Kills a broker under load, again and again, and shows from the books of its clients that nothing
  * confirmed was lost and nothing settled came back. What these words mean: tests/harness/ledger.ts.
@@ -17,6 +17,7 @@ import { startRabbitmq } from '../interop/peers/rabbitmq.ts'
 import { runKafkaRounds } from './kafka.ts'
 import { runRedisRounds } from './redis.ts'
 import { type CrashReport, runRounds } from './rounds.ts'
+import { runSqsRounds } from './sqs.ts'
 
 const { values: flags } = parseArgs({
   options: {
@@ -36,7 +37,7 @@ const startedAt = performance.now()
 console.error(`${rounds} rounds on ${flags.broker}, seed ${flags.seed}`)
 
 if (flags.clients === 'kafka') process.exit((await crashKafka()) ? 0 : 1)
-const report = flags.clients === 'redis' ? await runRedis() : await runAmqp()
+const report = await (flags.clients === 'amqp' ? runAmqp() : runAnswered())
 process.stderr.write('\n')
 console.log(formatReport(report))
 if (flags.json !== undefined) {
@@ -91,9 +92,11 @@ function runAmqp(): Promise<CrashReport> {
   })
 }
 
-async function runRedis(): Promise<CrashReport> {
+/** Clients whose every request is answered: their books are the same. */
+async function runAnswered(): Promise<CrashReport> {
   let readyMsMax = 0
-  const { ledger, drained } = await runRedisRounds({
+  const run = flags.clients === 'redis' ? runRedisRounds : runSqsRounds
+  const { ledger, drained } = await run({
     rounds,
     chance: new Chance(Number(flags.seed)),
     producers: Number(flags.publishers),
