@@ -4,6 +4,13 @@ import { amqpCases } from './amqp/cases.ts'
 import { amqpPrograms } from './amqp/programs.ts'
 import { kafkaPrograms } from './kafka/programs.ts'
 import { redisPrograms } from './redis/programs.ts'
+import { sqsPrograms } from './sqs/programs.ts'
 import type { Suite } from './suite.ts'
 
-export const suites: readonly Suite[] = [amqpCases, amqpPrograms, kafkaPrograms, redisPrograms]
+export const suites: readonly Suite[] = [
+  amqpCases,
+  amqpPrograms,
+  kafkaPrograms,
+  redisPrograms,
+  sqsPrograms,
+]
