@@ -6,7 +6,7 @@
 import { decodeUtf8 } from '../../base/bytes.ts'
 import type { Shape } from '../../wire/schema/json.ts'
 import { JsonBreach } from '../../wire/schema/json.ts'
-import { parseForm, treeOf, xmlAnswer, xmlError } from '../../wire/sqs/query.ts'
+import { jsonAnswer, parseForm, treeOf, xmlAnswer, xmlError } from '../../wire/sqs/query.ts'
 import { signatureOf } from '../../wire/sqs/signature.ts'
 import { authorize } from './access.ts'
 import type { SqsBroker } from './broker.ts'
@@ -79,16 +79,23 @@ export class Request {
     const { engine } = this.broker
     const gate = reveals === 'changes' ? engine.gate : engine.recordGate
     const { shape, name } = this.command!
+    if (this.protocol === 'json') {
+      const headers = {
+        'x-amzn-RequestId': this.#id,
+        'content-type': 'application/x-amz-json-1.0',
+      }
+      const body = shape === undefined ? '' : JSON.stringify(result)
+      this.#replies.hold(gate, { call: this.call, status: 200, headers, body, lost })
+      return
+    }
+    const wantsJson = /^application\/json/.test(this.call.headers['accept'] ?? '')
     const headers = {
       'x-amzn-RequestId': this.#id,
-      'content-type': this.protocol === 'json' ? 'application/x-amz-json-1.0' : 'text/xml',
+      'content-type': wantsJson ? 'application/json' : 'text/xml',
     }
-    const body =
-      this.protocol === 'json'
-        ? shape === undefined
-          ? ''
-          : JSON.stringify(result)
-        : xmlAnswer(name, shape === undefined ? undefined : { shape, result }, this.#id)
+    const body = wantsJson
+      ? jsonAnswer(name, shape === undefined ? undefined : result, this.#id)
+      : xmlAnswer(name, shape === undefined ? undefined : { shape, result }, this.#id)
     this.#replies.hold(gate, { call: this.call, status: 200, headers, body, lost })
   }
 
@@ -181,7 +188,16 @@ function readQuery(call: HttpCall): Read {
     fail('UnknownOperationException', 'The request must contain the parameter Action.')
   }
   const command = commandNamed(action)
+  const path = at < 0 ? call.path : call.path.slice(0, at)
+  if (isOfAccount(action) && path.split('/').filter(part => part !== '').length > 1) {
+    fail('UnknownOperationException', `The action ${action} is not valid for this endpoint.`)
+  }
   return { command, tree: treeOf(command.request.shape as Shape, parameters) }
+}
+
+/** What names no queue by its URL is refused at the URL of one. */
+function isOfAccount(action: string): boolean {
+  return action === 'CreateQueue' || action === 'ListQueues'
 }
 
 /** Pages beside the API. True: answered. */
@@ -192,6 +208,10 @@ function answerOthers(broker: SqsBroker, call: HttpCall): boolean {
   }
   if (call.method === 'GET' && /^\/(_localstack\/)?health$/.test(call.path)) {
     call.respond(200, { 'content-type': 'application/json' }, '{"services":{"sqs":"running"}}')
+    return true
+  }
+  if (call.method === 'GET' && !call.path.includes('?')) {
+    call.respond(404, { 'content-type': 'text/xml' }, '<UnknownOperationException/>\n')
     return true
   }
   return false

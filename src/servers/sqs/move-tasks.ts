@@ -120,7 +120,7 @@ export class MoveTasks {
         }
         return this.#end(task, 'FAILED', failure)
       }
-      if (leased.value.length === 0) return this.#end(task, 'COMPLETED')
+      if (leased.value.length < countMax) return this.#end(task, 'COMPLETED')
       this.#keep(task)
       this.#next(task)
     })

@@ -125,12 +125,22 @@ export function xmlAnswer(
   answer: { readonly shape: Shape; readonly result: unknown } | undefined,
   requestId: string,
 ): string {
-  const inside =
-    answer === undefined
-      ? ''
-      : `<${action}Result>${xmlOf(answer.shape, answer.result)}</${action}Result>`
+  const content = answer === undefined ? '' : xmlOf(answer.shape, answer.result)
+  const empty = answer === undefined ? '' : `<${action}Result/>`
+  const inside = content === '' ? empty : `<${action}Result>${content}</${action}Result>`
   const metadata = `<ResponseMetadata><RequestId>${requestId}</RequestId></ResponseMetadata>`
   return `<?xml version="1.0"?><${action}Response xmlns="${namespace}">${inside}${metadata}</${action}Response>`
+}
+
+/** The same in JSON, for whoever sends a Query request and accepts application/json. */
+export function jsonAnswer(action: string, result: unknown, requestId: string): string {
+  const fields = Object.entries(result ?? {}).map(([name, value]) => {
+    return [Array.isArray(value) ? name[0]!.toLowerCase() + name.slice(1) : name, value] as const
+  })
+  const inside = result === undefined ? {} : { [`${action}Result`]: Object.fromEntries(fields) }
+  return JSON.stringify({
+    [`${action}Response`]: { ...inside, ResponseMetadata: { RequestId: requestId } },
+  })
 }
 
 export function xmlError(
