@@ -147,8 +147,12 @@ export function handleCall(broker: SqsBroker, replies: Replies, call: HttpCall):
   const parts = { broker, call, protocol, region, replies }
   let request = new Request({ ...parts, command: undefined })
   try {
-    if (target === undefined && answerOthers(broker, call)) return
+    if (target === undefined && answerOthers(call)) return
     authorize(broker, call)
+    if (isPeek(call.path)) {
+      answerPeek(broker, call)
+      return
+    }
     const { command, tree } = target === undefined ? readQuery(call) : readJson(call, target)
     request = new Request({ ...parts, command })
     command.handler(request, command.request.parse(tree, ''))
@@ -201,16 +205,12 @@ function isOfAccount(action: string): boolean {
 }
 
 /** Pages beside the API. True: answered. */
-function answerOthers(broker: SqsBroker, call: HttpCall): boolean {
-  if (isPeek(call.path)) {
-    answerPeek(broker, call)
-    return true
-  }
+function answerOthers(call: HttpCall): boolean {
   if (call.method === 'GET' && /^\/(_localstack\/)?health$/.test(call.path)) {
     call.respond(200, { 'content-type': 'application/json' }, '{"services":{"sqs":"running"}}')
     return true
   }
-  if (call.method === 'GET' && !call.path.includes('?')) {
+  if (call.method === 'GET' && !call.path.includes('?') && !isPeek(call.path)) {
     call.respond(404, { 'content-type': 'text/xml' }, '<UnknownOperationException/>\n')
     return true
   }
