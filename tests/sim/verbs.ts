@@ -2,6 +2,7 @@
 
 import { encodeUtf8 } from '../../src/base/bytes.ts'
 import type { EngineDoor } from '../../src/engine/engine.ts'
+import { done, refused } from '../../src/engine/errors.ts'
 import {
   type AttributeValue,
   type Delivery,
@@ -50,13 +51,10 @@ export function doToEngine(engine: EngineDoor, verb: Verb, now: number): Said {
       const outcome = engine.publish(verb.route, keys, record, attributesOf(verb.record))
       return { text: JSON.stringify(outcome), error: outcome.error }
     }
-    case 'append':
-      return said(
-        engine.append(
-          verb.log,
-          verb.records.map(draft => inputOf(draft, draft.key, now)),
-        ),
-      )
+    case 'append': {
+      const records = verb.records.map(draft => inputOf(draft, draft.key, now))
+      return said(appendTo(engine, verb.log, records))
+    }
     case 'lease': {
       const { holder, countMax, leaseMs, settled } = verb
       const options = { holder, countMax, settled, ...(leaseMs === undefined ? {} : { leaseMs }) }
@@ -190,4 +188,14 @@ function inputOf(draft: Draft, key: string | undefined, now: number): RecordInpu
 function attributesOf(draft: Draft): (() => ReadonlyMap<string, AttributeValue>) | undefined {
   const { attributes } = draft
   return attributes === undefined ? undefined : () => new Map(Object.entries(attributes))
+}
+
+/** One record alone goes the short way, which does not say whether it is a duplicate. */
+function appendTo(engine: EngineDoor, log: string, records: readonly RecordInput[]) {
+  const [first] = records
+  const isShort = records.length === 1 && engine.log(log)?.config.dedupeWindowMs === undefined
+  if (first === undefined || !isShort) return engine.append(log, records)
+  const position = engine.appendOne(log, first)
+  if (typeof position === 'string') return refused(position)
+  return done([{ position, duplicate: false }])
 }
