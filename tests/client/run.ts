@@ -4,7 +4,8 @@
  *     node dist/tests/client/run.js amqp://127.0.0.1:5672 --unit 100 --only key
  *
  * `--unit` is the shortest wait that the backend can tell from none, in milliseconds; `--at-a-time`
- * how many cases run side by side (default 4). Ends with 1 when a case failed.
+ * how many cases run side by side (default 4). Ends with 1 when a case failed. With `--page` alone
+ * it prints docs/compatibility/backends.md instead.
  */
 
 import { connect } from '../../src/client/client.ts'
@@ -15,6 +16,7 @@ import {
   type Subject,
 } from '../../src/conformance/conformance.ts'
 import { systemClock } from '../../src/platform/clock.ts'
+import { backendsPage } from './page.ts'
 
 const [url = 'memory:conformance', ...rest] = process.argv.slice(2)
 const subject: Subject = {
@@ -45,12 +47,19 @@ async function runOne(number: number, one: Case): Promise<void> {
   }
 }
 
-const holding = await connect(url, { emulate: 'allow' })
-const workers = Array.from({ length: Number(option('at-a-time') ?? 4) }, async () => {
-  for (let next = chosen.shift(); next !== undefined; next = chosen.shift()) await runOne(...next)
-})
-await Promise.all(workers)
-await holding.close()
-const { passed, skipped, failed } = counts
-console.log(`${url}: ${passed} passed, ${skipped} skipped, ${failed} failed`)
-process.exitCode = failed === 0 ? 0 : 1
+async function runAll(): Promise<void> {
+  const holding = await connect(url, { emulate: 'allow' })
+  const workers = Array.from({ length: Number(option('at-a-time') ?? 4) }, async () => {
+    for (let next = chosen.shift(); next !== undefined; next = chosen.shift()) {
+      await runOne(...next)
+    }
+  })
+  await Promise.all(workers)
+  await holding.close()
+  const { passed, skipped, failed } = counts
+  console.log(`${url}: ${passed} passed, ${skipped} skipped, ${failed} failed`)
+  process.exitCode = failed === 0 ? 0 : 1
+}
+
+if (url === '--page') process.stdout.write(await backendsPage())
+else await runAll()
