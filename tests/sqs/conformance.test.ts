@@ -340,6 +340,80 @@ describe('SQS, seen through the AWS SDK', () => {
     assert.match(await peek.text(), /<Body>a&amp;b<\/Body>/)
   })
 
+  it('answers odd Query requests as AWS does', async () => {
+    const url = await queue()
+    const get = async (query: string, headers: { [name: string]: string } = {}) => {
+      const response = await fetch(url + query, { headers })
+      return { status: response.status, text: await response.text() }
+    }
+    const nothing = await get('')
+    assert.equal(nothing.status, 404)
+    assert.match(nothing.text, /<UnknownOperationException/)
+    for (const action of ['CreateQueue', 'ListQueues']) {
+      const wrong = await get(`?Action=${action}&QueueName=other`)
+      assert.equal(wrong.status, 400)
+      assert.match(wrong.text, /<Code>InvalidAction<\/Code>/)
+    }
+    assert.match((await get('?Action=ReceiveMessage')).text, /<ReceiveMessageResult\/>/)
+    await send(url, 'carriage\rreturn')
+    const asJson = await get('?Action=ReceiveMessage', { accept: 'application/json' })
+    const { ReceiveMessageResponse: answer } = JSON.parse(asJson.text)
+    assert.equal(answer.ReceiveMessageResult.messages[0].Body, 'carriage\rreturn')
+  })
+
+  it("shows LocalStack's look at a queue, which changes nothing", async () => {
+    const url = await queue()
+    for (const body of ['taken', 'there']) await send(url, body)
+    await send(url, 'later', { DelaySeconds: 900 })
+    await receive(url, { MaxNumberOfMessages: 1 })
+    const look = async (more: string) => {
+      const page = `${broker.endpoint}/_aws/sqs/messages?QueueUrl=${url}${more}`
+      const response = await fetch(page, { headers: { accept: 'application/json' } })
+      const { ReceiveMessageResponse: answer } = JSON.parse(await response.text())
+      const { Message } = answer.ReceiveMessageResult
+      return [Message].flat().map(({ Body, Attribute }) => {
+        const attribute = (name: string) =>
+          Attribute.find(({ Name }: { Name: string }) => Name === name).Value
+        return [Body, attribute('ApproximateReceiveCount'), attribute('IsVisible')].join(' ')
+      })
+    }
+    assert.deepEqual(await look(''), ['there 0 true'])
+    assert.deepEqual(await look('&ShowInvisible=true'), ['taken 1 false', 'there 0 true'])
+    assert.deepEqual(await look('&ShowDelayed=true'), ['there 0 true', 'later 0 false'])
+    const asEndpoint = new sdk.SQSClient({
+      endpoint: `${broker.endpoint}/_aws/sqs/messages`,
+      region: 'eu-west-1',
+      credentials: { accessKeyId: 'test', secretAccessKey: 'test' },
+      useQueueUrlAsEndpoint: false,
+      maxAttempts: 1,
+    })
+    const input = { QueueUrl: url, MessageBody: 'x' }
+    await assert.rejects(asEndpoint.send(new sdk.SendMessageCommand(input)), /only accepts/)
+    const seen = await asEndpoint.send(new sdk.ReceiveMessageCommand({ QueueUrl: url }))
+    asEndpoint.destroy()
+    assert.deepEqual(bodies(seen.Messages ?? []), ['there'])
+  })
+
+  it('lets a dead-letter queue say whose letters it takes', async () => {
+    const arnOf = async (url: string) => (await attributes(url))['QueueArn']!
+    const source = await queue()
+    const set = (QueueUrl: string, Attributes: { [name: string]: string }) =>
+      client.send(new sdk.SetQueueAttributesCommand({ QueueUrl, Attributes }))
+    const redrive = (deadLetterTargetArn: string) =>
+      set(source, { RedrivePolicy: JSON.stringify({ deadLetterTargetArn, maxReceiveCount: 1 }) })
+    const allow = (policy: object) => ({ RedriveAllowPolicy: JSON.stringify(policy) })
+    const closed = await queue(allow({ redrivePermission: 'denyAll' }))
+    await assert.rejects(redrive(await arnOf(closed)), { name: 'InvalidParameterValue' })
+    const others = [await arnOf(await queue())]
+    await set(closed, allow({ redrivePermission: 'byQueue', sourceQueueArns: others }))
+    await assert.rejects(redrive(await arnOf(closed)), { name: 'InvalidParameterValue' })
+    const both = [...others, await arnOf(source)]
+    await set(closed, allow({ redrivePermission: 'byQueue', sourceQueueArns: both }))
+    await redrive(await arnOf(closed))
+    const list = await client.send(new sdk.ListDeadLetterSourceQueuesCommand({ QueueUrl: closed }))
+    assert.deepEqual(list.queueUrls, [source])
+  })
+
   it('receives what AMQP has published, with its properties as attributes', async () => {
     const name = `amqp-${randomUUID()}`
     broker.engine.createLog(name, { queue: {} })

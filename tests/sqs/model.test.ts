@@ -19,4 +19,20 @@ describe('SQS beside a naive model, on a simulated clock', () => {
       }
     })
   }
+
+  for (const forgets of ['DeleteMessage', 'ChangeMessageVisibility']) {
+    it(`notices a server that forgets ${forgets}`, () => {
+      const notices = (seed: number): boolean => {
+        const model = new SqsModel({ random: new SeededRandom(seed), fifo: true, forgets })
+        try {
+          for (let step = 0; step < 150; step++) model.step()
+          model.drain()
+          return false
+        } catch {
+          return true
+        }
+      }
+      assert.ok(seeds.slice(0, 5).every(notices))
+    })
+  }
 })

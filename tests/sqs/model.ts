@@ -50,9 +50,20 @@ export class SqsModel {
   readonly #url: string
   readonly #deadUrl: string
   #count = 0
+  readonly #forgets: string | undefined
 
-  constructor({ random, fifo }: { readonly random: SeededRandom; readonly fifo: boolean }) {
+  /** `forgets`: a planted bug, an action that is answered well and never done. */
+  constructor({
+    random,
+    fifo,
+    forgets,
+  }: {
+    readonly random: SeededRandom
+    readonly fifo: boolean
+    readonly forgets?: string
+  }) {
     this.#random = random
+    this.#forgets = forgets
     this.#fifo = fifo
     this.#world = simulatedWorld(random.uint32())
     const ports = this.#world
@@ -223,6 +234,7 @@ export class SqsModel {
 
   #call(action: string, input: object): Answer {
     this.history.push(`${action} ${JSON.stringify(input)}`)
+    if (action === this.#forgets) return { status: 200, body: {} }
     let answer: Answer | undefined
     const call: HttpCall = {
       method: 'POST',
