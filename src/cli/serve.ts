@@ -90,6 +90,9 @@ function announce({ settings, output }: CommandCall, announcement: Announcement)
   if (plan.insecure && plan.users === undefined) {
     log.warn('anybody who reaches this address can read and write everything (--insecure)')
   }
+  if (settings.sqs !== 'off' && plan.sqsPort === undefined) {
+    log.warn('SQS is off: on a public address it wants --sqs-keys ID:SECRET, or --insecure')
+  }
 }
 
 function describe({ plan, endpoints, readyMs }: Announcement) {
