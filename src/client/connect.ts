@@ -7,6 +7,7 @@ import { type Duration, toMs } from './backoff.ts'
 import { Bus } from './bus.ts'
 import type { BusEvent, OpenDriver } from './driver.ts'
 import { ClientError } from './errors.ts'
+import { openTelemetry } from './opentelemetry.ts'
 import { Session } from './session.ts'
 
 export interface ConnectOptions {
@@ -22,6 +23,11 @@ export interface ConnectOptions {
     | undefined
   /** Failures of messages, lost connections, emulations. Default: nobody is told. */
   readonly onEvent?: ((event: BusEvent) => void) | undefined
+  /**
+   * Spans, metrics and trace headers where the package `@opentelemetry/api` is installed and an SDK
+   * was registered before. Default true.
+   */
+  readonly telemetry?: boolean | undefined
   /** Further drivers by scheme, beside or in place of our own. */
   readonly drivers?: { readonly [scheme: string]: OpenDriver } | undefined
   /** For tests. */
@@ -60,7 +66,9 @@ export async function connect(url: string, options: ConnectOptions = {}): Promis
   const { count = 10_000, bytes = 64 * 1024 * 1024 } = buffer
   const confirmMs = toMs(confirmTimeout)
   const settings = { name, emulate, confirmMs, bufferCount: count, bufferBytes: bytes }
-  return new Bus(new Session(driver, context, settings))
+  const { telemetry = true } = options
+  const observer = telemetry ? await openTelemetry(driver.backend, clock) : undefined
+  return new Bus(new Session(driver, context, settings, observer))
 }
 
 async function findDriver(

@@ -7,6 +7,7 @@ import type { Timer } from '../engine/ports.ts'
 import type { BusEvent, Driver, DriverContext, Endpoint, Outgoing, SendResult } from './driver.ts'
 import { ClientError, TimeoutError } from './errors.ts'
 import { emulationRefused, type Feature, refusal } from './features.ts'
+import { observedDriver, type Telemetry } from './telemetry.ts'
 
 export interface Settings {
   readonly name: string
@@ -20,16 +21,24 @@ export class Session {
   readonly driver: Driver
   readonly context: DriverContext
   readonly settings: Settings
+  /** Told of each handler call; sends are observed at the driver. */
+  readonly telemetry: Telemetry | undefined
   isClosed = false
   readonly #prepared = new Map<string, Promise<void>>()
   readonly #warned = new Set<string>()
   #waitingCount = 0
   #waitingBytes = 0
 
-  constructor(driver: Driver, context: DriverContext, settings: Settings) {
-    this.driver = driver
+  constructor(
+    driver: Driver,
+    context: DriverContext,
+    settings: Settings,
+    telemetry: Telemetry | undefined,
+  ) {
+    this.driver = telemetry === undefined ? driver : observedDriver(driver, telemetry)
     this.context = context
     this.settings = settings
+    this.telemetry = telemetry
   }
 
   get now(): number {

@@ -194,7 +194,7 @@ export class HandlerWorker<Out> implements Worker {
     if (policy.guarantee === 'at-most-once') await acknowledgeFirst(message)
     const timeout = this.#limitTime(message, abort)
     try {
-      await this.#handler(message.body, message)
+      await this.#call(message)
       if (!message.isSettled) await message.ack()
     } catch (error) {
       if (message.isSettled) {
@@ -219,6 +219,19 @@ export class HandlerWorker<Out> implements Worker {
       timeout.cancel()
     }
     await message.settling
+  }
+
+  async #call(message: IncomingMessage<Out>): Promise<void> {
+    const { policy, group } = this.#intake
+    const { telemetry } = policy.session
+    if (telemetry === undefined) {
+      await this.#handler(message.body, message)
+      return
+    }
+    const where = { source: policy.source, group: group?.name }
+    await telemetry.handling(message.delivery, where, async () => {
+      await this.#handler(message.body, message)
+    })
   }
 
   /** What waits behind a message that goes back must not overtake it. */

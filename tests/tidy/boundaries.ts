@@ -124,7 +124,8 @@ export const boundaries: { readonly [folder: string]: Boundary } = {
       'src/platform/random.ts',
     ],
     builtIn: [],
-    packages: [],
+    // Optional: without it nothing is traced.
+    packages: ['@opentelemetry/api'],
     instead: 'the client imports base; what speaks to a backend is a driver in client/drivers/',
   },
   'src/client/drivers/embedded': {
