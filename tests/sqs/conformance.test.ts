@@ -154,6 +154,16 @@ describe('SQS, seen through the AWS SDK', () => {
     assert.deepEqual(await receive(url), [])
   })
 
+  it('forgets deduplication ids with a purge, as AWS does', async () => {
+    const url = await queue({ FifoQueue: 'true' })
+    const input = { MessageGroupId: 'g', MessageDeduplicationId: 'd' }
+    await send(url, 'before', input)
+    await client.send(new sdk.PurgeQueueCommand({ QueueUrl: url }))
+    const first = await send(url, 'after', input)
+    assert.equal((await send(url, 'again', input)).MessageId, first.MessageId)
+    assert.deepEqual(bodies(await receive(url)), ['after'])
+  })
+
   it('keeps the order of each group, one group in flight at a time', async () => {
     const url = await queue({ FifoQueue: 'true', ContentBasedDeduplication: 'true' })
     for (const body of ['a1', 'b1', 'a2', 'a3', 'b2']) {

@@ -112,7 +112,7 @@ export class SqsBroker {
   relabel(view: QueueView, change: Partial<QueueLabel>): void {
     const info = this.engine.log(view.name)
     if (info === undefined) fail('QueueDoesNotExist', notFoundText)
-    const label = { ...view.label, ...change, modifiedAt: this.now }
+    const label = { ...view.label, modifiedAt: this.now, ...change }
     const outcome = this.engine.alter(
       view.name,
       alteredInput(info.config, label, this.hasTarget(label)),

@@ -35,6 +35,8 @@ export interface QueueLabel {
   readonly region: string
   /** 32 hexadecimal digits: what message ids and receipt handles are made with. */
   readonly salt: string
+  /** Of a FIFO queue: how often it was purged. What was sent before is no duplicate's first. */
+  readonly purges?: number
 }
 
 /** A queue as the handlers see it: everything parsed. */

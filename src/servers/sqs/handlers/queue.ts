@@ -186,7 +186,8 @@ export function setAttributes(
 
 export function purge(request: Request, input: QueueInput): undefined {
   const { broker } = request
-  const { name } = broker.queue(request.queueName(input.QueueUrl))
+  const view = broker.queue(request.queueName(input.QueueUrl))
+  const { name } = view
   const purgedAt = broker.recall<number>(`purged/${name}`)
   if (purgedAt !== undefined && broker.now - purgedAt < broker.coolDownMs) {
     fail(
@@ -194,9 +195,13 @@ export function purge(request: Request, input: QueueInput): undefined {
       `Only one PurgeQueue operation on ${name} is allowed every 60 seconds.`,
     )
   }
-  const { next } = broker.engine.log(name)!
-  const outcome = broker.engine.trim(name, { before: next })
-  if (!outcome.ok) refuse(outcome.error, outcome.detail)
+  broker.engine.batch(() => {
+    const { next } = broker.engine.log(name)!
+    const outcome = broker.engine.trim(name, { before: next })
+    if (!outcome.ok) refuse(outcome.error, outcome.detail)
+    const { modifiedAt, purges = 0 } = view.label
+    if (view.fifo) broker.relabel(view, { purges: purges + 1, modifiedAt })
+  })
   if (broker.coolDownMs > 0) broker.remember(`purged/${name}`, broker.now)
 }
 

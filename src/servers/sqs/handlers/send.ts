@@ -174,5 +174,7 @@ function systemDigest(system: ReadonlyMap<string, AttributeValue>, fromCall: str
 
 /** Ids of two scopes must not meet, and a group with an id may be longer than the engine takes. */
 function dedupeKey(view: QueueView, { group, dedupeId }: Draft): string {
-  return view.scopedByGroup ? `g${sha256(`${group} ${dedupeId}`)}` : `q${dedupeId}`
+  const key = view.scopedByGroup ? `g${sha256(`${group} ${dedupeId}`)}` : `q${dedupeId}`
+  const { purges = 0 } = view.label
+  return purges === 0 ? key : `p${sha256(`${purges} ${key}`)}`
 }
