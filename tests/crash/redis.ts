@@ -111,10 +111,20 @@ async function read(client: Redis, name: string, count: number, ledger: Ledger) 
   return deliver(answer?.[0]?.[1] ?? [], false, ledger)
 }
 
+/** Entries in the order in which their acknowledgements were answered, for each book. */
+const answered = new WeakMap<Ledger, string[]>()
+
+/**
+ * Two connections: what is claimed here may be acknowledged there before this answer is read, in
+ * the order of the broker as well as in ours. Such entries were not handed out again.
+ */
 async function claim(client: Redis, name: string, ledger: Ledger) {
   const from = [stream, group, name, '0', '0', 'COUNT', '100'] as const
+  const before = answered.get(ledger)?.length ?? 0
   const answer = (await client.callBuffer('XAUTOCLAIM', ...from)) as [Buffer, Entry[], Buffer[]]
-  return deliver(answer[1], true, ledger)
+  const meanwhile = new Set(answered.get(ledger)?.slice(before))
+  const entries = answer[1].filter(([entry]) => !meanwhile.has(String(entry)))
+  return deliver(entries, true, ledger)
 }
 
 interface Delivered {
@@ -143,7 +153,11 @@ async function acknowledge(
 ): Promise<void> {
   if (delivered.length === 0) return
   for (const { id } of delivered) ledger.acked('queue', id)
-  await client.xack(stream, group, ...delivered.map(({ entry }) => entry))
+  const entries = delivered.map(({ entry }) => entry)
+  await client.xack(stream, group, ...entries)
+  const all = answered.get(ledger) ?? []
+  answered.set(ledger, all)
+  all.push(...entries)
   ledger.settled(
     'queue',
     delivered.map(({ id }) => id),
