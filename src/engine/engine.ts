@@ -692,7 +692,8 @@ class Engine implements EngineDoor {
       this.#defining.dropLog(log.name, {})
       return Infinity
     }
-    return Math.min(at, now + log.config.idleMs - idleMs)
+    // The two clocks count in other fractions: what is left may be less than either can show.
+    return Math.min(at, now + Math.ceil(log.config.idleMs - idleMs))
   }
 
   #released(): void {

@@ -69,6 +69,8 @@ interface Branch {
 class PowerCut extends Error {}
 
 const batchMax = 128
+/** Records that are given back at once are handed out again, and again. */
+const keptInsideMax = 16
 /** How often every byte of every record is compared, and not only which records there are. */
 const nearChance = 0.1
 
@@ -104,6 +106,8 @@ export class Simulation {
   /** The engine may be late until then: the wall clock was stepped. */
   #lateUntil = 0
   #released = 0
+  /** Snapshots since the last step, from inside deliveries. */
+  #keptInside = 0
 
   constructor(options: SimulationOptions) {
     this.#options = options
@@ -373,7 +377,7 @@ export class Simulation {
       )
     })
     // A block may be full, and written, between the leases and what the subscriber makes of them.
-    this.#keep(this.#engine.gate)
+    if (this.#keptInside++ < keptInsideMax) this.#keep(this.#engine.gate)
     this.#react(queue, draft, position)
   }
 
@@ -440,6 +444,7 @@ export class Simulation {
 
   /** Looks at the whole engine and lets the models follow; keeps a snapshot. */
   #sync(): void {
+    this.#keptInside = 0
     const seen = this.#look()
     const distance = this.#random.chance(nearChance) ? 'near' : 'far'
     const lines = linesOfSeen(seen, distance)
