@@ -42,8 +42,11 @@ export interface Location {
   length: number
 }
 
-/** Batches smaller than this are not worth a write of their own. */
-const shareMin = 8
+/**
+ * Batches smaller than this are not worth a write of their own, nor a write ahead of the replies
+ * that wait: with few messages under way, somebody waits for each of them (decision 14).
+ */
+const shareMin = 16
 
 /** A stretch of memory that mirrors a stretch of one file. */
 interface Slab {
@@ -561,10 +564,11 @@ export class Journal {
     this.#evict()
     const isNews = last.last > this.released
     if (isNews) this.released = last.last
-    // The next write goes out first: the disk works while replies are sent.
     if (this.#waiting.length > 0) this.#wanted = true
-    this.flush()
+    // A large write goes out first: the disk works while replies are sent.
+    if (this.sequence - this.#handed >= shareMin) this.flush()
     if (isNews) this.#events.released()
+    this.flush()
     this.#closeWhenQuiet()
   }
 
