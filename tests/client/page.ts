@@ -1,55 +1,81 @@
-/** docs/compatibility/backends.md, printed from what the drivers say in their plans. */
+/** docs/compatibility/backends.md, printed from what was recorded of each backend. */
 
-import { connect, type Feature, features, queue, rpc, topic } from '../../src/client/client.ts'
+import { connect, type Feature, features } from '../../src/client/client.ts'
 import { conformanceCases } from '../../src/conformance/conformance.ts'
+import { type Plan, planOf, readResults, recordable } from './results.ts'
 
-/** The backends that there are drivers for, each by a URL that needs nothing else. */
-const backends = [{ name: 'embedded', url: 'memory:' }] as const
+/** The backends, each with the recorded run that tells its plan. */
+const planColumns = [
+  { name: 'RabbitMQ', record: 'rabbitmq' },
+  { name: 'Kafka', record: 'kafka' },
+  { name: 'SQS', record: 'elasticmq' },
+  { name: 'Redis Streams', record: 'redis' },
+] as const
 
 export async function backendsPage(): Promise<string> {
-  const columns = await Promise.all(backends.map(({ url }) => supportOf(url)))
+  const plans = [{ name: 'embedded', plan: await embeddedPlan() }]
+  for (const { name, record } of planColumns) {
+    const results = readResults(record)
+    if (results !== undefined) plans.push({ name, plan: results.plan })
+  }
   const rows = Object.entries(features).map(([feature, meaning]) => {
-    const cells = columns.map(column => column.get(feature as Feature) ?? '')
+    const cells = plans.map(({ plan }) => cell(plan[feature as Feature] ?? ''))
     return `| ${[`\`${feature}\``, meaning, ...cells].join(' | ')} |`
   })
-  const names = backends.map(({ name }) => name)
   return `# Backends of the client
 
-What \`bus.plan\` says about each backend that the client has a driver for: native, emulated at a cost, or
-impossible. This page is printed from the drivers (\`node dist/tests/client/run.js --page\`): change those.
+What \`bus.plan\` says about each backend: native, emulated at a cost, or impossible. This page is printed
+(\`node dist/tests/client/run.js --page\`) from the embedded driver's plan and from the recorded runs below:
+change those.
 
-| ${['feature', 'what it means', ...names].join(' | ')} |
-|${'---|'.repeat(names.length + 2)}
+| ${['feature', 'what it means', ...plans.map(({ name }) => name)].join(' | ')} |
+|${'---|'.repeat(plans.length + 2)}
 ${rows.join('\n')}
 
-The suite, \`spillway/conformance\`, has ${conformanceCases.length} cases. They all pass on the embedded engine, in memory and in a
-folder, with none skipped (\`npm test\`). Against another URL:
+## The conformance suite
+
+The suite, \`spillway/conformance\`, has ${conformanceCases.length} cases, which mean the same on every backend. A case is skipped
+only where the plan says \`impossible\`. Recorded runs, each in [results](results) with every skip and its reason:
+
+| backend | version | passed | skipped | failed | date |
+|---|---|---|---|---|---|
+${recordable.map(resultRow).join('\n')}
+
+The wait that a backend can tell from none differs, and with it \`--unit\`, in milliseconds:
 
 \`\`\`sh
-node dist/tests/client/run.js URL --unit 100      # the shortest wait that the backend knows, in ms
+node dist/tests/client/run.js URL --unit 100 --record NAME --server "RabbitMQ 3.10.8"
 \`\`\`
-
-There is no driver yet for RabbitMQ, Kafka, SQS or Redis.
-`
+${skipsSection()}`
 }
 
-/** A queue says it for queues, a topic for topics: the same words, or both. */
-async function supportOf(url: string): Promise<ReadonlyMap<Feature, string>> {
-  const bus = await connect(url)
-  const found = new Map<Feature, string>()
-  const rows = await bus.plan(queue('q'), topic('t'), rpc('r'))
-  // Only a queue with keys shows what keys forbid.
-  const keyed = await bus.plan(queue<{ k: string }>('k', { key: ({ k }) => k }))
-  for (const { feature, how, why } of rows) {
-    const cell = how === 'native' || why === '' ? how : `${how}: ${why}`
-    if (!found.has(feature)) found.set(feature, cell)
+function resultRow(name: (typeof recordable)[number]): string {
+  const results = readResults(name)
+  if (results === undefined) return `| ${name} | no recorded run | | | | |`
+  const { server, passed, skipped, failed, date } = results
+  return `| ${[name, server, passed, skipped.length, failed.length, date].join(' | ')} |`
+}
+
+/** The reasons of the skips, each with how many cases it covers, and the cases that failed. */
+function skipsSection(): string {
+  const parts: string[] = []
+  for (const name of recordable) {
+    const results = readResults(name)
+    if (results === undefined) continue
+    const reasons = new Map<string, number>()
+    for (const { reason } of results.skipped) reasons.set(reason, (reasons.get(reason) ?? 0) + 1)
+    const lines = [...reasons].map(([reason, count]) => `- ${count}: ${reason}`)
+    lines.push(...results.failed.map(failed => `- fails: ${failed}`))
+    if (lines.length > 0) parts.push(`\n### ${name}\n\n${lines.join('\n')}\n`)
   }
-  for (const { feature, how } of keyed) {
-    const plain = found.get(feature)
-    if (how === 'impossible' && plain !== undefined && !plain.startsWith(how)) {
-      found.set(feature, `${plain}; ${how} on queues with keys`)
-    }
-  }
-  await bus.close()
-  return found
+  return parts.length === 0 ? '' : `\n## What was skipped, and why\n${parts.join('')}`
+}
+
+function cell(text: string): string {
+  return text.replaceAll('|', '\\|').replaceAll('\n', ' ')
+}
+
+async function embeddedPlan(): Promise<Plan> {
+  await using bus = await connect('memory:')
+  return await planOf(bus)
 }
