@@ -37,6 +37,11 @@ export interface Outbox {
   readonly writer: ByteWriter
   /** All bytes written since the last `hold` leave when the journal is released up to `gate`. */
   hold(gate: number): void
+  /**
+   * Sends bytes at once, past everything that is held. Only for what says nothing about the
+   * engine's state and means the same wherever it comes in the stream: a heartbeat, an alarm.
+   */
+  ahead(bytes: Uint8Array): void
   /** Bytes that have not left yet: held, or not read by the peer. */
   readonly size: number
   /** True from the high mark until the low mark is reached again: stop deliveries. */

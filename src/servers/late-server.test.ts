@@ -10,6 +10,7 @@ function context(paused: boolean[], ended: string[]): ConnectionContext {
   return {
     outbox: {
       writer: new ByteWriter(64),
+      ahead: () => undefined,
       hold: () => undefined,
       size: 0,
       congested: false,

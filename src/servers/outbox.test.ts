@@ -53,6 +53,22 @@ test('bytes leave only when their gate is released', () => {
   assert.deepEqual(writes, ['ab', 'c'])
 })
 
+test('what goes ahead passes what is held, and what is held stays whole', () => {
+  const { outbox, writes, say, land } = fixture()
+  say('a', 1)
+  outbox.ahead(Buffer.from('!'))
+  assert.deepEqual(writes, ['!'])
+  say('b', 1)
+  assert.equal(outbox.flush(1), true)
+  assert.deepEqual(writes, ['!', 'ab'])
+  assert.equal(outbox.size, 2)
+  land()
+  assert.equal(outbox.size, 0)
+  outbox.end()
+  outbox.ahead(Buffer.from('!'))
+  assert.deepEqual(writes, ['!', 'ab'])
+})
+
 test('a released prefix is one write, and nothing is written twice', () => {
   const { outbox, writes, say } = fixture()
   for (let index = 0; index < 10; index++) say(String(index), index)

@@ -210,6 +210,13 @@ export class GatedOutbox implements Outbox {
     }
   }
 
+  /** Between two marks, and so between two frames. */
+  ahead(bytes: Uint8Array): void {
+    if (this.#ending || this.#closed) return
+    this.#flights.push({ to: this.#sentTo, slabs: [] })
+    this.#way.write([bytes], this.#done)
+  }
+
   /**
    * Hands everything whose gate is at most `released` to the transport, in one write. Returns true
    * when nothing held is left.

@@ -22,8 +22,6 @@ const diskBytes = 300_000_000
 
 interface Filler {
   readonly blocked: Promise<void>
-  /** Whether the broker said that it blocks. */
-  readonly told: boolean
   /** No more; resolves when each message that was sent is confirmed. */
   finish(): Promise<void>
 }
@@ -34,11 +32,7 @@ async function startFiller(url: string, ledger: Ledger): Promise<Filler> {
   const channel = await connection.createConfirmChannel()
   await channel.assertQueue(queue, { durable: true })
   const blocked = deferred<void>()
-  let told = false
-  connection.on('blocked', () => {
-    told = true
-    blocked.resolve()
-  })
+  connection.on('blocked', () => blocked.resolve())
   connection.on('error', error => blocked.reject(error))
   channel.on('nack', () => ledger.refused())
   let sequence = 0
@@ -57,14 +51,11 @@ async function startFiller(url: string, ledger: Ledger): Promise<Filler> {
   const pump = (): void => {
     while (!finishing && unconfirmed < unconfirmedMax) publish()
   }
-  // A connection hears that it is blocked when it publishes, so it goes on when confirms stay away.
+  // A connection hears that it is blocked when it publishes, so it goes on when confirms stop.
   const trickle = setInterval(publish, 100)
   pump()
   return {
     blocked: blocked.promise,
-    get told() {
-      return told
-    },
     finish: async () => {
       finishing = true
       clearInterval(trickle)
@@ -94,18 +85,16 @@ const squeezes: readonly Squeeze[] = [
   },
   {
     name: 'by another program',
-    begin: (folder, _, ledger) => {
+    begin: async (folder, filler, ledger) => {
       takeAll(join(folder, 'ballast'))
-      return confirmsStop(ledger)
+      await confirmsStop(ledger)
+      await within('the publisher to be blocked', filler.blocked, 30_000)
     },
     relieve: async folder => rmSync(join(folder, 'ballast')),
   },
 ]
 
-/**
- * When writes fail, confirms stop. Whether the publisher is told as well is only shown: what tells
- * it may wait behind confirms that cannot be given.
- */
+/** When writes fail, confirms stop; the publisher hears why past those that are held. */
 async function confirmsStop(ledger: Ledger): Promise<void> {
   let before = -1
   await eventually('confirms stop', async () => {
@@ -133,7 +122,7 @@ async function squeezeBroker(folder: string, squeeze: Squeeze): Promise<Ledger> 
   await eventually('something is confirmed', () => ledger.counts.confirmed > 5000)
   await squeeze.begin(folder, filler, ledger)
   const confirmed = ledger.counts.confirmed
-  console.error(`${squeeze.name}: confirms stop at ${confirmed}, told: ${filler.told}`)
+  console.error(`${squeeze.name}: confirms stop at ${confirmed}, and the publisher was told`)
   await squeeze.relieve(folder, broker.url, ledger)
   await eventually('confirms go on', () => ledger.counts.confirmed > confirmed + unconfirmedMax)
   await within('the rest to be confirmed', filler.finish(), 120_000)

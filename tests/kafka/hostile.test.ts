@@ -31,6 +31,7 @@ function start(seed: number, profile: '4.2' | '2.4') {
       size: 0,
       congested: false,
       hold: () => {},
+      ahead: () => {},
       end: () => {
         isOpen = false
       },

@@ -47,6 +47,10 @@ class TestOutbox implements Outbox {
     this.writer.clear()
   }
 
+  ahead(bytes: Uint8Array): void {
+    this.#held.unshift({ gate: 0, bytes })
+  }
+
   end(): void {
     this.ended = true
   }
@@ -546,13 +550,15 @@ test('guest comes in from loopback only, and hears why not', () => {
   assert.match(String(close?.value.replyText), /^ACCESS_REFUSED - Login was refused using/)
 })
 
-test('a full disk stops publishers, who hear of it, and what they sent comes afterwards', () => {
+test('a full disk stops publishers, who hear of it past held confirms, and go on afterwards', () => {
   const broker = newBroker(15)
   let alarm: EngineDoor['alarm']
+  let releasedMax = Number.POSITIVE_INFINITY
   let sound: () => void = () => {}
   // The door with an alarm that the test rings.
   const engine: EngineDoor = Object.create(broker.engine, {
     alarm: { get: () => alarm },
+    released: { get: () => Math.min(releasedMax, broker.engine.released) },
     onAlarm: { value: (callback: () => void) => (sound = callback) },
     ...Object.fromEntries(doorVerbs(broker.engine)),
   })
@@ -563,26 +569,32 @@ test('a full disk stops publishers, who hear of it, and what they sent comes aft
   })
   const client = connect({ ...broker, engine, server })
   declare(client, 'q')
+  client.send(1, wire.ConfirmSelect, { noWait: false })
   client.hear()
+  releasedMax = broker.engine.released
+  client.publish(1, { routingKey: 'q' }, 'a')
+  assert.deepEqual(client.names(), [])
   alarm = 'disk'
   sound()
-  client.publish(1, { routingKey: 'q' }, 'a')
+  client.publish(1, { routingKey: 'q' }, 'b')
   declare(client, 'later')
   assert.ok(client.paused)
   assert.deepEqual(client.names(), ['connection.blocked'])
-  assert.equal(broker.engine.log('q')?.count, 0)
+  assert.equal(broker.engine.log('q')?.count, 1)
   alarm = undefined
   sound()
   assert.ok(!client.paused)
-  assert.deepEqual(client.names(), ['queue.declare-ok', 'connection.unblocked'])
-  assert.equal(broker.engine.log('q')?.count, 1)
+  assert.deepEqual(client.names(), ['connection.unblocked'])
+  releasedMax = Number.POSITIVE_INFINITY
+  assert.deepEqual(client.names(), ['basic.ack', 'basic.ack', 'queue.declare-ok'])
+  assert.equal(broker.engine.log('q')?.count, 2)
 })
 
 /** The engine's methods and getters, bound to it. */
 function doorVerbs(engine: EngineDoor): [string, PropertyDescriptor][] {
   const entries = Object.entries(Object.getOwnPropertyDescriptors(Object.getPrototypeOf(engine)))
   return entries
-    .filter(([name]) => !['constructor', 'alarm', 'onAlarm'].includes(name))
+    .filter(([name]) => !['constructor', 'alarm', 'onAlarm', 'released'].includes(name))
     .map(([name, { get, value }]) => [
       name,
       get === undefined ? { value: value.bind(engine) } : { get: get.bind(engine) },

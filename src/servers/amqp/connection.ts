@@ -8,7 +8,7 @@
  * already is kept, nothing more is read, and everything goes on where it stopped.
  */
 
-import { ByteReader } from '../../base/bytes.ts'
+import { ByteReader, ByteWriter } from '../../base/bytes.ts'
 import { EngineFailure } from '../../engine/errors.ts'
 import type { AttributeValue } from '../../engine/model.ts'
 import type { AckScan } from '../../wire/amqp/content.ts'
@@ -468,8 +468,7 @@ export class Connection implements ServerConnection, ChannelHost {
         this.outbox.destroy()
         return
       case 'beat':
-        writeHeartbeat(this.outbox.writer)
-        this.outbox.hold(0)
+        this.#sendAhead(writeHeartbeat)
     }
     if (this.state !== 'running') return
     this.#sayAllEnded(this.#ended.length)
@@ -537,7 +536,18 @@ export class Connection implements ServerConnection, ChannelHost {
     if (this.#saidBlocked || this.broker.engine.alarm !== 'disk') return
     if (!this.capable('connection.blocked')) return
     this.#saidBlocked = true
-    this.send(ConnectionBlocked, { reason: 'low on disk' })
+    const blocked = { reason: 'low on disk' }
+    this.#sendAhead(writer => writeMethodFrame(writer, 0, ConnectionBlocked, blocked))
+  }
+
+  /**
+   * Past confirms that cannot leave while the disk is full: a client that heard nothing would take
+   * the broker for dead, or for merely slow.
+   */
+  #sendAhead(write: (writer: ByteWriter) => void): void {
+    const writer = new ByteWriter(64)
+    write(writer)
+    this.outbox.ahead(writer.bytes.subarray(0, writer.end))
   }
 
   alarmed(): void {
@@ -553,7 +563,7 @@ export class Connection implements ServerConnection, ChannelHost {
       for (const { type, channel, payload } of frames) this.#onFrame(type, channel, payload)
       if (this.#stalled || !this.#saidBlocked) return
       this.#saidBlocked = false
-      this.send(ConnectionUnblocked, {})
+      this.#sendAhead(writer => writeMethodFrame(writer, 0, ConnectionUnblocked, {}))
     })
     if (!this.#stalled) this.context.pauseReading(false)
   }

@@ -20,6 +20,7 @@ class Nowhere implements Outbox {
   hold(): void {
     this.writer.clear()
   }
+  ahead(): void {}
   end(): void {}
   destroy(): void {}
 }
