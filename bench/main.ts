@@ -28,6 +28,7 @@ import { redisGroup } from './redis-group.ts'
 import { redisXadd } from './redis-xadd.ts'
 import { sqs } from './sqs.ts'
 import { start } from './start.ts'
+import { studio } from './studio.ts'
 
 const questions: readonly (Question | AloneQuestion)[] = [
   amqpPublish,
@@ -43,6 +44,7 @@ const questions: readonly (Question | AloneQuestion)[] = [
   sqs,
   start,
   engine,
+  studio,
   backlog10m,
 ]
 

@@ -14,7 +14,8 @@ import type {
 import { adminLimits } from './limits.ts'
 import type { AdminPorts } from './ports.ts'
 import type { Sampler } from './sampler.ts'
-import { addTotals, noTotals, protocolOf } from './views.ts'
+import type { Survey } from './survey.ts'
+import { protocolOf } from './views.ts'
 
 export const sortKeys = [
   'name',
@@ -45,37 +46,62 @@ export interface ListQuery {
 export class Catalogue {
   readonly #ports: AdminPorts
   readonly #sampler: Sampler
+  readonly #survey: Survey
   readonly #oldest = new Map<string, { lookedAt: number; first: number; time: number | null }>()
   #deadSources: { at: number; byTarget: ReadonlyMap<string, readonly string[]> } | undefined
   #places: { at: number; byLog: ReadonlyMap<string, readonly GroupPlace[]> } | undefined
 
-  constructor(ports: AdminPorts, sampler: Sampler) {
+  constructor(
+    ports: AdminPorts,
+    { sampler, survey }: { readonly sampler: Sampler; readonly survey: Survey },
+  ) {
     this.#ports = ports
     this.#sampler = sampler
+    this.#survey = survey
   }
 
-  list(query: ListQuery): QueuePage {
-    const { engine } = this.#ports
+  /** `live`: for a page that hears again in a second, from the last look at all queues. */
+  list(query: ListQuery, live = false): QueuePage {
     const search = query.search.toLowerCase()
-    const rows: QueueSummary[] = []
-    for (const name of engine.logs()) {
-      if (search !== '' && !name.toLowerCase().includes(search)) continue
-      const info = engine.log(name)
-      if (info === undefined) continue
-      if (query.kind !== undefined && (info.config.queue === undefined) !== (query.kind === 'log'))
-        continue
-      const row = this.#summary(info)
-      if (query.protocol === undefined || row.protocol === query.protocol) rows.push(row)
-    }
-    const value = sortValues[query.sort]
-    const sign = query.descending ? -1 : 1
-    rows.sort((left, right) => {
-      const [a, b] = [value(left), value(right)]
-      if (a !== b) return a < b ? -sign : sign
-      return left.name < right.name ? -1 : 1
+    const { infos } = live ? this.#survey.recent() : this.#survey.fresh()
+    const found = infos.filter(info => {
+      if (search !== '' && !info.name.toLowerCase().includes(search)) return false
+      if (query.kind !== undefined && kindOf(info) !== query.kind) return false
+      return query.protocol === undefined || protocolOf(this.#ports, info) === query.protocol
     })
-    const shown = rows.slice(query.offset, query.offset + query.limit)
-    return { total: rows.length, rows: shown.map(row => this.#withOldest(row)) }
+    const shown = this.#sorted(found, query).slice(query.offset, query.offset + query.limit)
+    const rows = shown.map(({ name }) => this.row(name)).filter(row => row !== undefined)
+    return { total: found.length, rows }
+  }
+
+  /** By one value of each; only what is shown is looked at more closely. */
+  #sorted(infos: readonly LogInfo[], { sort, descending }: ListQuery): readonly LogInfo[] {
+    const value = this.#sortValue(sort)
+    const sign = descending ? -1 : 1
+    const keyed = infos.map(info => ({ info, key: value(info) }))
+    keyed.sort((left, right) => {
+      if (left.key !== right.key) return left.key < right.key ? -sign : sign
+      return left.info.name < right.info.name ? -1 : 1
+    })
+    return keyed.map(({ info }) => info)
+  }
+
+  #sortValue(sort: SortKey): (info: LogInfo) => string | number {
+    switch (sort) {
+      case 'protocol':
+        return info => protocolOf(this.#ports, info)
+      case 'lag': {
+        const places = this.#placesByLog()
+        return info => lagOf(places.get(info.name)) ?? -1
+      }
+      case 'in':
+      case 'out':
+        return info => this.#sampler.ratesOf(info.name)[sort]
+      case 'dead':
+        return info => info.totals.deadLettered
+      default:
+        return info => info[sort]
+    }
   }
 
   row(name: string): QueueRow | undefined {
@@ -99,22 +125,10 @@ export class Catalogue {
     }
   }
 
-  overview(): Overview {
+  overview(live = false): Overview {
     const { engine, about, connections } = this.#ports
     const reasons = this.#ports.notReady()
-    let totals = noTotals
-    const sum = { records: 0, recordBytes: 0, ready: 0, leased: 0, delayed: 0 }
-    const names = engine.logs()
-    for (const name of names) {
-      const info = engine.log(name)
-      if (info === undefined) continue
-      totals = addTotals(totals, info.totals)
-      sum.records += info.count
-      sum.recordBytes += info.bytes
-      sum.ready += info.ready
-      sum.leased += info.leased
-      sum.delayed += info.delayed
-    }
+    const { infos, sums, totals } = live ? this.#survey.recent() : this.#survey.fresh()
     let dead = 0
     for (const name of this.deadSources().keys()) dead += engine.log(name)?.count ?? 0
     return {
@@ -134,11 +148,11 @@ export class Catalogue {
       endpoints: this.#ports.endpoints(),
       usage: this.#ports.usage(),
       counts: {
-        queues: names.length,
+        queues: infos.length,
         routes: engine.routes().length,
         connections: connections.list().length,
         dead,
-        ...sum,
+        ...sums,
       },
       rates: this.#sampler.rates,
       totals,
@@ -164,7 +178,10 @@ export class Catalogue {
   deadSources(): ReadonlyMap<string, readonly string[]> {
     const nowMs = this.#ports.clock.monotonic()
     if (this.#deadSources === undefined || nowMs - this.#deadSources.at > 1000) {
-      this.#deadSources = { at: nowMs, byTarget: findDeadSources(this.#ports.engine) }
+      this.#deadSources = {
+        at: nowMs,
+        byTarget: findDeadSources(this.#ports.engine, this.#survey.recent().infos),
+      }
     }
     return this.#deadSources.byTarget
   }
@@ -188,17 +205,16 @@ export class Catalogue {
   forget(): void {
     this.#places = undefined
     this.#deadSources = undefined
+    this.#survey.forget()
   }
 
   #summary(info: LogInfo): QueueSummary {
-    const lags = this.#placesByLog().get(info.name)
-    let lag: number | null = null
-    for (const place of lags ?? []) if (place.lag !== null) lag = Math.max(lag ?? 0, place.lag)
+    const lag = lagOf(this.#placesByLog().get(info.name))
     const protocol = protocolOf(this.#ports, info)
     return {
       name: info.name,
       protocol,
-      kind: info.config.queue === undefined ? 'log' : 'queue',
+      kind: kindOf(info),
       durable: info.config.durable,
       paused: info.paused,
       ready: info.ready,
@@ -235,19 +251,15 @@ export class Catalogue {
   }
 }
 
-const sortValues: { readonly [K in SortKey]: (row: QueueSummary) => string | number } = {
-  name: row => row.name,
-  protocol: row => row.protocol,
-  ready: row => row.ready,
-  leased: row => row.leased,
-  delayed: row => row.delayed,
-  count: row => row.count,
-  bytes: row => row.bytes,
-  subscribers: row => row.subscribers,
-  lag: row => row.lag ?? -1,
-  in: row => row.rates.in,
-  out: row => row.rates.out,
-  dead: row => row.totals.deadLettered,
+function kindOf({ config }: LogInfo): 'queue' | 'log' {
+  return config.queue === undefined ? 'log' : 'queue'
+}
+
+/** Of the group that is furthest behind. */
+function lagOf(places: readonly GroupPlace[] | undefined): number | null {
+  let lag: number | null = null
+  for (const place of places ?? []) if (place.lag !== null) lag = Math.max(lag ?? 0, place.lag)
+  return lag
 }
 
 function engineGroup(engine: EngineDoor, log: string, name: string): Group {
@@ -266,15 +278,15 @@ function engineGroup(engine: EngineDoor, log: string, name: string): Group {
 }
 
 /** Follows each queue's dead-letter route to where it ends, as far as names alone decide it. */
-function findDeadSources(engine: EngineDoor): Map<string, string[]> {
+function findDeadSources(engine: EngineDoor, infos: readonly LogInfo[]): Map<string, string[]> {
   const byTarget = new Map<string, string[]>()
   const note = (target: string, source: string): void => {
     const list = byTarget.get(target)
     if (list === undefined) byTarget.set(target, [source])
     else if (!list.includes(source)) list.push(source)
   }
-  for (const name of engine.logs()) {
-    const letter = engine.log(name)?.config.queue?.deadLetter
+  for (const { name, config } of infos) {
+    const letter = config.queue?.deadLetter
     if (letter === undefined) continue
     if (letter.route === '') {
       if (letter.key !== undefined && engine.log(letter.key) !== undefined) note(letter.key, name)

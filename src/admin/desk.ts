@@ -7,6 +7,7 @@ import type { AdminPorts } from './ports.ts'
 import { Redrives } from './redrives.ts'
 import { Releases } from './releases.ts'
 import { Sampler } from './sampler.ts'
+import { Survey } from './survey.ts'
 
 export interface Desk {
   readonly ports: AdminPorts
@@ -20,8 +21,9 @@ export interface Desk {
 
 export function openDesk(ports: AdminPorts): Desk {
   const releases = new Releases(ports.engine)
-  const sampler = new Sampler(ports)
-  const catalogue = new Catalogue(ports, sampler)
+  const survey = new Survey(ports.engine, ports.clock)
+  const sampler = new Sampler(ports, survey)
+  const catalogue = new Catalogue(ports, { sampler, survey })
   return {
     ports,
     releases,

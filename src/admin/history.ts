@@ -58,7 +58,7 @@ class Ring {
     }
   }
 
-  /** The steps of the last `spanMs`; a step that nobody sampled is null. */
+  /** The steps of the last `spanMs`, to a hundredth; a step that nobody sampled is null. */
   read(now: number, spanMs: number, names: readonly string[]): History {
     const { stepMs, count } = this.resolution
     const last = Math.floor(now / stepMs)
@@ -70,7 +70,7 @@ class Ring {
       times.push(step * stepMs)
       const isThere = this.#steps[slot] === step
       for (const [at, list] of series.entries()) {
-        list.push(isThere ? this.#values[slot * this.#width + at]! : null)
+        list.push(isThere ? Math.round(this.#values[slot * this.#width + at]! * 100) / 100 : null)
       }
     }
     return {

@@ -25,9 +25,15 @@ export const adminLimits = {
   scanStepBytes: 1 * MiB,
   /** and of one body, so many bytes. */
   searchBytesMax: 1 * MiB,
-  /** The event stream's beat, in ms, and how many beats there are between two of the lists. */
+  /** The event stream's beat, and the time between two of its lists, in ms. */
   beatMs: 100,
-  beatsPerList: 10,
+  listMs: 1000,
+  /** Beats, and lists, take at most this part of the time each: then they come less often. */
+  beatShare: 0.004,
+  /** What a write to one more page costs beside the making of it, in ms, as measured. */
+  pageWriteMs: 0.04,
+  /** What pages show live is taken from a look at all queues that is no older than this. */
+  surveyMs: 1500,
   /** Streams that may be open, and messages of a live tail in one beat. */
   streamsMax: 100,
   tailMessagesMax: 20,

@@ -454,6 +454,45 @@ test('the event stream sends what changed, and a tail says what it skipped', asy
   await pump
 })
 
+test('a beat that costs much is followed by fewer: pages take a small part of the time', async () => {
+  const { clock } = simulatedWorld(14)
+  let looks = 0
+  let lookMs = 0
+  let spentMs = 0
+  const countBeats = async (): Promise<number> => {
+    looks = 0
+    for (let step = 0; step < 1000; step++) {
+      await new Promise(resolve => setImmediate(resolve))
+      clock.advance(10)
+      world.clock.advance(10)
+    }
+    return looks
+  }
+  const { app, engine, world, stop } = fixture({
+    clock: {
+      now: () => clock.now(),
+      monotonic: () => clock.monotonic() + spentMs,
+      soon: run => clock.soon(run),
+      schedule: (delayMs, run) => clock.schedule(delayMs, run),
+    },
+    protocolOf: () => {
+      looks++
+      spentMs += lookMs
+      return 'engine'
+    },
+  })
+  engine.createLog('q', { queue: {} })
+  const response = await app.request('/api/events?queue=q', { headers: { host: 'localhost' } })
+  const reading = response.text()
+  const quick = await countBeats()
+  assert.ok(quick >= 90, `ten a second while it costs nothing: ${quick} in ten seconds`)
+  lookMs = 4
+  const slow = await countBeats()
+  assert.ok(slow <= 15, `about one a second when it costs 4 ms: ${slow} in ten seconds`)
+  stop()
+  await reading
+})
+
 test("the studio's files are served with a strict policy, and cached by what they are", async () => {
   const file = (text: string, type: string, immutable: boolean) => ({
     type,

@@ -6,15 +6,18 @@
 
 import type { LogInfo } from '../engine/model.ts'
 import type { Timer } from '../engine/ports.ts'
-import type { QueueTotals, Rates } from './contract.ts'
+import type { History, QueueTotals, Rates } from './contract.ts'
 import { Histories, overviewResolutions, queueResolutions } from './history.ts'
 import { adminLimits } from './limits.ts'
 import type { AdminPorts } from './ports.ts'
+import type { Survey } from './survey.ts'
 import { noRates } from './views.ts'
 
 /** The newer half of a rate: over some five samples. */
 const weight = 0.4
 const idle = 0.01
+
+const emptyHistory: History = { stepMs: 1000, times: [], series: {} }
 
 interface Seen {
   totals: QueueTotals
@@ -27,9 +30,11 @@ const queueNames = ['in', 'out', 'settled', 'ready', 'leased', 'delayed']
 
 export class Sampler {
   readonly #ports: AdminPorts
+  readonly #survey: Survey
   readonly #seen = new Map<string, Seen>()
   readonly #overview = new Histories(overviewNames, overviewResolutions)
   readonly #queues = new Map<string, { histories: Histories; usedAt: number }>()
+  readonly #json = new Map<string, string>()
   /** How late the last timer was: the load on the event loop, in ms. */
   lagMs = 0
   rates: Rates = noRates
@@ -38,8 +43,9 @@ export class Sampler {
   #due: number
   #timer: Timer | undefined
 
-  constructor(ports: AdminPorts) {
+  constructor(ports: AdminPorts, survey: Survey) {
     this.#ports = ports
+    this.#survey = survey
     this.#at = ports.clock.monotonic()
     this.#due = this.#at
     this.#wait(0)
@@ -54,13 +60,20 @@ export class Sampler {
     return this.#seen.get(name)?.rates ?? noRates
   }
 
-  overview(spanMs: number) {
-    return this.#overview.read(this.#ports.clock.now(), spanMs)
-  }
-
-  /** Undefined: nothing has happened there yet, or there are too many queues. */
-  queue(name: string, spanMs: number) {
-    return this.#queues.get(name)?.histories.read(this.#ports.clock.now(), spanMs)
+  /**
+   * A history as JSON, of the broker or of one queue; empty where nothing has happened yet, and
+   * where there are too many queues. Until the next sample, all pages get the same text.
+   */
+  historyJson(queue: string | undefined, spanMs: number): string {
+    const key = JSON.stringify([spanMs, queue])
+    let json = this.#json.get(key)
+    if (json === undefined) {
+      const histories = queue === undefined ? this.#overview : this.#queues.get(queue)?.histories
+      const history = histories?.read(this.#ports.clock.now(), spanMs) ?? emptyHistory
+      json = JSON.stringify(history)
+      this.#json.set(key, json)
+    }
+    return json
   }
 
   #wait(tookMs: number): void {
@@ -76,31 +89,34 @@ export class Sampler {
   }
 
   #sample(nowMs: number): void {
-    const { engine, clock, connections } = this.#ports
+    const { clock, connections } = this.#ports
     const seconds = Math.max(0.001, (nowMs - this.#at) / 1000)
     this.#at = nowMs
     this.#round++
+    this.#json.clear()
     const now = clock.now()
-    const sum = { in: 0, out: 0, settled: 0, returned: 0, dead: 0, ready: 0, leased: 0 }
-    for (const name of engine.logs()) {
-      const info = engine.log(name)
-      if (info === undefined) continue
+    const sum = { in: 0, out: 0, settled: 0, returned: 0, dead: 0 }
+    const { infos, sums } = this.#survey.fresh()
+    for (const info of infos) {
       const rates = this.#rate(info, seconds)
+      this.#remember(info, rates, now)
+      if (rates === noRates) continue
       sum.in += rates.in
       sum.out += rates.out
       sum.settled += rates.settled
       sum.returned += rates.returned
       sum.dead += rates.dead
-      sum.ready += info.ready
-      sum.leased += info.leased
-      this.#remember(info, rates, now)
     }
-    for (const [name, seen] of this.#seen) if (seen.round !== this.#round) this.#seen.delete(name)
+    if (this.#seen.size > infos.length) this.#forgetDropped()
     const { in: into, out, settled, returned, dead } = sum
     this.rates = { in: into, out, settled, returned, dead }
     const memory = this.#ports.usage().residentBytes
     const open = connections.list().length
-    this.#overview.add(now, [into, out, settled, sum.ready, sum.leased, open, memory, this.lagMs])
+    this.#overview.add(now, [into, out, settled, sums.ready, sums.leased, open, memory, this.lagMs])
+  }
+
+  #forgetDropped(): void {
+    for (const [name, seen] of this.#seen) if (seen.round !== this.#round) this.#seen.delete(name)
   }
 
   #rate(info: LogInfo, seconds: number): Rates {

@@ -40,9 +40,8 @@ export function brokerRoutes(desk: Desk): readonly Route[] {
       handle: context => {
         const span = wholeNumber(context.req.query('span'), 300_000, 1000, dayMs)
         if (span === undefined) return fail(context, 400, 'invalid', 'A span is 1 s to a day.')
-        const queue = context.req.query('queue')
-        if (queue === undefined) return context.json(sampler.overview(span))
-        return context.json(sampler.queue(queue, span) ?? { stepMs: 1000, times: [], series: {} })
+        const json = sampler.historyJson(context.req.query('queue'), span)
+        return context.body(json, 200, { 'content-type': 'application/json' })
       },
     },
     {
