@@ -1,10 +1,18 @@
 /** The bus: the one thing that an application holds. Its verbs are short; the parts are beside. */
 
-import { parseTime } from '../platform/clock.ts'
 import { fixed } from './backoff.ts'
+import {
+  type AnyHandler,
+  type ConsumeOptions,
+  guaranteeOf,
+  type MessagesOptions,
+  policyOf,
+  type SubscribeOptions,
+  type WithInbox,
+} from './consumers.ts'
 import type { AnyContract, Queue, Rpc, Topic } from './contracts.ts'
 import { DeadLetters } from './dead-letters.ts'
-import type { Depth, Endpoint, From, Headers, Outgoing, Stored } from './driver.ts'
+import type { Depth, Endpoint, Outgoing } from './driver.ts'
 import {
   deadLettersOf,
   endpointOf,
@@ -13,9 +21,12 @@ import {
   requestEndpoint,
   topicEndpoint,
 } from './endpoints.ts'
-import { ClientError, ValidationError } from './errors.ts'
+import { ClientError } from './errors.ts'
 import type { PlanRow } from './features.ts'
-import { type Guarantee, keyOf, type Message, type Policy } from './message.ts'
+import { type Event, eventOf, fromOf, type ReadOptions, readBody, timeOf } from './history.ts'
+import { type InboxHandler, type InboxStore, isOutboxStore, withInbox } from './inbox.ts'
+import { keyOf, type Message, type Policy } from './message.ts'
+import { Outbox, type OutboxOptions, type OutboxStore } from './outbox.ts'
 import { type PlanUse, planRows } from './planning.ts'
 import { pull } from './pull.ts'
 import { answer, Requester, type RequestOptions } from './requests.ts'
@@ -29,8 +40,7 @@ import {
   type SendOptions,
 } from './sending.ts'
 import type { Session } from './session.ts'
-import { printIssues, validate } from './validation.ts'
-import { decodeBody, headerNames } from './wire.ts'
+import { decodeBody } from './wire.ts'
 import {
   type DrainOptions,
   type Handler,
@@ -41,57 +51,6 @@ import {
   type Worker,
   type WorkerOptions,
 } from './worker.ts'
-
-export interface ConsumeOptions extends WorkerOptions {
-  /** Default `at-least-once`. */
-  readonly guarantee?: Guarantee | undefined
-}
-
-/** Milliseconds since 1970, ISO 8601 text, or a `Date`. */
-export type Timestamp = string | number | { getTime(): number }
-
-/** Where a new group begins; one that exists goes on from its own place. Default `latest`. */
-export type SubscribeFrom =
-  | 'earliest'
-  | 'latest'
-  | { readonly timestamp: Timestamp }
-  | { readonly position: string }
-
-export interface SubscribeOptions extends ConsumeOptions {
-  readonly group: string
-  readonly from?: SubscribeFrom | undefined
-}
-
-export interface MessagesOptions extends Omit<ConsumeOptions, 'concurrency'> {
-  /** Ends the iteration. */
-  readonly signal?: AbortSignal | undefined
-}
-
-export interface ReadOptions {
-  /** Default `earliest`. */
-  readonly from?: SubscribeFrom | undefined
-  /** `latest` (the default): what is there when the reading begins; `forever`: waits for more. */
-  readonly to?:
-    | 'latest'
-    | 'forever'
-    | { readonly timestamp: Timestamp }
-    | { readonly position: string }
-    | undefined
-  /** Only events with this key. */
-  readonly key?: string | undefined
-  readonly signal?: AbortSignal | undefined
-}
-
-/** A message that is looked at, not handled. */
-export interface Event<Out> {
-  readonly id: string
-  readonly body: Out
-  readonly key: string | undefined
-  readonly headers: Headers
-  /** Wall-clock milliseconds. */
-  readonly time: number
-  readonly position: string
-}
 
 /** Sends that are collected, to be made together. The ids are those of the messages. */
 export interface Transaction {
@@ -111,6 +70,7 @@ export class Bus {
   readonly #session: Session
   readonly #requester: Requester
   readonly #workers = new Set<Worker>()
+  readonly #outboxes = new Map<OutboxStore<never>, Outbox<never>>()
   /** Ends those who iterate when the bus closes. */
   readonly #end = new AbortController()
   #closing: Promise<void> | undefined
@@ -168,27 +128,50 @@ export class Bus {
    * Return: done. Throw: again after the backoff. `Reject`: dead letter.
    *
    *     await using worker = bus.consume(orders, async order => charge(order), { concurrency: 16 })
+   *
+   * With an inbox the handler's effect happens one time, on every backend:
+   *
+   *     bus.consume(orders, (order, { tx }) => tx.query('insert …'), { inbox: pg(pool) })
    */
+  consume<In, Out, Tx>(
+    contract: Queue<In, Out>,
+    handler: InboxHandler<Out, Tx>,
+    options: ConsumeOptions & WithInbox<Tx>,
+  ): Worker
   consume<In, Out>(
     contract: Queue<In, Out>,
     handler: Handler<Out>,
-    options: ConsumeOptions = {},
+    options?: ConsumeOptions,
+  ): Worker
+  consume(
+    contract: Queue<unknown>,
+    handler: AnyHandler,
+    options: ConsumeOptions & Partial<WithInbox<unknown>> = {},
   ): Worker {
-    const policy = this.#policy(contract, options.guarantee, contract.name, undefined)
+    const policy = policyOf(this.#session, contract, guaranteeOf(options))
     const endpoint = queueEndpoint(contract)
     const intake = { policy, endpoint, schema: contract.schema, group: undefined }
     return this.#work(contract, intake, options, handler)
   }
 
   /** As `consume`, for one group of a topic. */
+  subscribe<In, Out, Tx>(
+    contract: Topic<In, Out>,
+    options: SubscribeOptions & WithInbox<Tx>,
+    handler: InboxHandler<Out, Tx>,
+  ): Worker
   subscribe<In, Out>(
     contract: Topic<In, Out>,
     options: SubscribeOptions,
     handler: Handler<Out>,
+  ): Worker
+  subscribe(
+    contract: Topic<unknown>,
+    options: SubscribeOptions & Partial<WithInbox<unknown>>,
+    handler: AnyHandler,
   ): Worker {
     const { group, from = 'latest' } = options
-    const source = `${contract.name}/${group}`
-    const policy = this.#policy(contract, options.guarantee, source, group)
+    const policy = policyOf(this.#session, contract, guaranteeOf(options), group)
     const endpoint = topicEndpoint(contract)
     const place = { name: group, from: fromOf(from) }
     return this.#work(
@@ -199,25 +182,42 @@ export class Bus {
     )
   }
 
-  #work<Out>(
+  #work(
     contract: Queue<unknown> | Topic<unknown>,
-    intake: Intake<Out>,
-    options: ConsumeOptions,
-    handler: Handler<Out>,
+    intake: Intake<unknown>,
+    options: ConsumeOptions & Partial<WithInbox<unknown>>,
+    handler: AnyHandler,
   ): Worker {
     const session = this.#session
     session.checkOpen()
     const { policy, endpoint } = intake
-    const setup = this.#setup(contract, policy, endpoint)
-    return this.#register(new HandlerWorker(intake, limitsOf(options), handler, setup))
+    const limits = limitsOf(options)
+    const { inbox: store } = options
+    const setup = this.#setup(contract, policy, endpoint, store)
+    if (store === undefined) {
+      return this.#register(new HandlerWorker(intake, limits, handler as Handler<unknown>, setup))
+    }
+    // Its relay begins here: what a crashed predecessor has left is sent, too.
+    const outbox = isOutboxStore(store) ? this.outbox(store) : undefined
+    const claiming = withInbox(
+      { store, consumer: policy.source, outbox },
+      handler as InboxHandler<unknown, unknown>,
+    )
+    return this.#register(new HandlerWorker(intake, limits, claiming, setup))
   }
 
-  #setup(contract: Queue<unknown> | Topic<unknown>, policy: Policy, endpoint: Endpoint): Setup {
+  #setup(
+    contract: Queue<unknown> | Topic<unknown>,
+    policy: Policy,
+    endpoint: Endpoint,
+    inbox?: InboxStore<unknown>,
+  ): Setup {
     const session = this.#session
     session.require(policy.guarantee, endpoint, `contract ${endpoint.name} · guarantee`)
     return async () => {
       await this.#prepare(contract)
       if (policy.deadLetters !== undefined) await session.prepare(policy.deadLetters)
+      await inbox?.prepare()
     }
   }
 
@@ -226,17 +226,6 @@ export class Bus {
     const forget = () => this.#workers.delete(worker)
     worker.ended.then(forget, forget)
     return worker
-  }
-
-  #policy(
-    contract: Queue<unknown> | Topic<unknown>,
-    guarantee: Guarantee = 'at-least-once',
-    source: string,
-    group: string | undefined,
-  ): Policy {
-    const { retry, onKeyFailure } = contract
-    const deadLetters = deadLettersOf(contract, group)
-    return { session: this.#session, source, retry, deadLetters, onKeyFailure, guarantee }
   }
 
   /**
@@ -249,7 +238,7 @@ export class Bus {
     options: MessagesOptions = {},
   ): AsyncGenerator<Message<Out>, void, undefined> {
     const { guarantee, prefetch = 1 } = options
-    const policy = this.#policy(contract, guarantee, contract.name, undefined)
+    const policy = policyOf(this.#session, contract, guarantee)
     const endpoint = queueEndpoint(contract)
     const intake = { policy, endpoint, schema: contract.schema, group: undefined }
     const limits = limitsOf({ ...options, prefetch })
@@ -346,6 +335,22 @@ export class Bus {
     if (messages.length === 0) return result
     receiptsOf(messages, await session.driver.commit({ send: messages, settle: [] }))
     return result
+  }
+
+  /**
+   * Messages that are sent if, and only if, a transaction of your database is committed. The relay
+   * of the store begins with the first call, and ends with the bus; later calls return the same.
+   *
+   *     const outbox = bus.outbox(pg(pool))
+   *     await outbox.send(tx, orders, order)
+   */
+  outbox<Tx>(store: OutboxStore<Tx>, options?: OutboxOptions): Outbox<Tx> {
+    const known = this.#outboxes.get(store)
+    if (known !== undefined) return known
+    this.#session.checkOpen()
+    const outbox = new Outbox(this.#session, store, options)
+    this.#outboxes.set(store, outbox)
+    return outbox
   }
 
   /** The dead letters of a queue, or of a topic's group. */
@@ -470,6 +475,7 @@ export class Bus {
 
   async #close(options: DrainOptions): Promise<void> {
     await Promise.all([...this.#workers].map(worker => worker.drain(options)))
+    await Promise.all([...this.#outboxes.values()].map(outbox => outbox.close()))
     this.#end.abort()
     await this.#requester.close()
     this.#session.isClosed = true
@@ -481,42 +487,7 @@ export class Bus {
   }
 }
 
-function fromOf(from: SubscribeFrom): From {
-  return typeof from === 'string' || 'position' in from ? from : timeOf(from)
-}
-
-function timeOf({ timestamp }: { readonly timestamp: Timestamp }): { readonly timestamp: number } {
-  return { timestamp: timestampOf(timestamp) }
-}
-
-function eventOf<Out>(stored: Stored, body: Out): Event<Out> {
-  const { headers, time, position } = stored
-  const id = headers[headerNames.id] ?? stored.id
-  return { id, body, key: keyOf(stored), headers, time, position }
-}
-
-/** Throws when the event does not fit: a reader of history has nowhere to put it. */
-async function readBody<Out>(contract: Topic<unknown, Out>, stored: Stored): Promise<Out> {
-  const decoded = decodeBody(stored.body, stored.headers)
-  const checked =
-    'issues' in decoded
-      ? { ok: false as const, issues: decoded.issues }
-      : await validate(contract.schema, decoded.value)
-  if (checked.ok) return checked.value
-  const { issues } = checked
-  const why = `${contract.name} at ${stored.position}: ${printIssues(issues)}.`
-  throw new ValidationError({ code: 'SPILLWAY_V_RECEIVED', why, issues })
-}
-
 function noDeadLetters(name: string): ClientError {
   const why = `${name} has no dead letters: its contract says dlq: false.`
   return new ClientError({ code: 'SPILLWAY_E_CONTRACT', why })
-}
-
-function timestampOf(time: Timestamp): number {
-  if (typeof time === 'number') return time
-  const ms = typeof time === 'string' ? parseTime(time) : time.getTime()
-  if (!Number.isNaN(ms)) return ms
-  const why = `“${time}” is no time: write milliseconds since 1970, an ISO 8601 text, or a Date.`
-  throw new ClientError({ code: 'SPILLWAY_E_TIME', why })
 }

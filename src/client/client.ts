@@ -8,18 +8,14 @@
  */
 
 export { type Backoff, type Duration, exponential, fixed, linear } from './backoff.ts'
-export type {
-  Bus,
-  ConsumeOptions,
-  Event,
-  MessagesOptions,
-  ReadOptions,
-  SubscribeFrom,
-  SubscribeOptions,
-  Timestamp,
-  Transaction,
-} from './bus.ts'
+export type { Bus, Transaction } from './bus.ts'
 export { type ConnectOptions, connect } from './connect.ts'
+export type {
+  ConsumeOptions,
+  MessagesOptions,
+  SubscribeOptions,
+  WithInbox,
+} from './consumers.ts'
 export {
   type AnyContract,
   type BackendOptions,
@@ -77,8 +73,11 @@ export {
   type PlanRow,
   type Support,
 } from './features.ts'
+export type { Event, ReadOptions, SubscribeFrom, Timestamp } from './history.ts'
+export type { InboxHandler, InboxMessage, InboxStore } from './inbox.ts'
 export type { Guarantee, Message } from './message.ts'
 export { type MoveOptions, type MoveResult, move } from './moving.ts'
+export type { Outbox, OutboxOptions, OutboxRow, OutboxStore, RelayStep } from './outbox.ts'
 export type { PlanUse } from './planning.ts'
 export type { RequestOptions } from './requests.ts'
 export type { Bodies, PublishOptions, Receipt, SendOptions } from './sending.ts'

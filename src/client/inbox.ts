@@ -8,16 +8,23 @@
  *                 │ there already: no handler ────────────────^
  *
  * A claim lives and dies with its transaction: a handler that fails, gives its message back, or
- * crashes leaves none, so a message is never a duplicate of its own failed attempt. What it does
- * not cover: effects outside of that database, which need their own idempotence key (`message.id`).
+ * crashes leaves none, so a message is never a duplicate of its own failed attempt. What the
+ * handler sends through its message goes into the same transaction, as rows of the outbox. What is
+ * not covered: effects outside of that database, which need their own idempotence key
+ * (`message.id`).
  */
 
+import type { Queue, Topic } from './contracts.ts'
 import { ClientError } from './errors.ts'
 import type { Message } from './message.ts'
+import type { Outbox, OutboxStore } from './outbox.ts'
+import { bodiesOf, type SendOptions } from './sending.ts'
 import type { Handler } from './worker.ts'
 
 /** Where claims are kept: a database with transactions. `Tx` is what the handler works with. */
 export interface InboxStore<Tx> {
+  /** Makes what is missing. Called once, before anything else. */
+  prepare(): Promise<void>
   /**
    * Runs `work` in a transaction that has claimed `id` for `consumer`, and commits it. Rolls back
    * and rejects when `work` rejects. Does not call `work` when the id is claimed; while another
@@ -29,35 +36,44 @@ export interface InboxStore<Tx> {
   ): Promise<{ readonly isDuplicate: boolean }>
 }
 
-/** A message inside a transaction: it is acknowledged by returning, after the commit. */
-export type InboxMessage<Out> = Omit<Message<Out>, 'ack'>
-
-export interface InboxOptions<Tx> {
-  readonly store: InboxStore<Tx>
-  /** Who handles it: a queue's name, or topic and group. Two with one name share their claims. */
-  readonly consumer: string
+/**
+ * A message inside a transaction. It is acknowledged by returning, after the commit; what it sends
+ * is sent if the transaction is committed.
+ */
+export interface InboxMessage<Out, Tx> extends Omit<Message<Out>, 'ack'> {
+  /** The handler's effects go here. */
+  readonly tx: Tx
 }
+
+export type InboxHandler<Out, Tx> = (body: Out, message: InboxMessage<Out, Tx>) => unknown
 
 /** Given back by the handler itself: nothing has gone wrong, but nothing must stay either. */
 class GivenBack extends Error {}
 
+/** A store that is an outbox, too, so that what a handler sends has a place. */
+export function isOutboxStore<Tx>(
+  store: InboxStore<Tx>,
+): store is InboxStore<Tx> & OutboxStore<Tx> {
+  return 'insert' in store && 'relay' in store
+}
+
 /**
- * A handler for `bus.consume` and `bus.subscribe` that runs once for each message. Works with the
- * guarantee `at-least-once`, which it makes effectively once.
- *
- *     const charge = once({ store: pg(pool), consumer: 'charge' }, async (order, message, tx) => {
- *       await tx.query('insert into charges (id, total) values ($1, $2)', [order.id, order.total])
- *     })
- *     await using worker = bus.consume(orders, charge)
+ * A handler that runs once for each message and `consumer`: a queue's name, or a topic and its
+ * group. Under at-least-once it makes effectively once.
  */
-export function once<Out, Tx>(
-  { store, consumer }: InboxOptions<Tx>,
-  handler: (body: Out, message: InboxMessage<Out>, tx: Tx) => unknown,
+export function withInbox<Out, Tx>(
+  parts: {
+    readonly store: InboxStore<Tx>
+    readonly consumer: string
+    readonly outbox: Outbox<Tx> | undefined
+  },
+  handler: InboxHandler<Out, Tx>,
 ): Handler<Out> {
+  const { store, consumer, outbox } = parts
   return async (body, message) => {
     try {
       await store.claim({ consumer, id: message.id }, async tx => {
-        await handler(body, inTransaction(message), tx)
+        await handler(body, inTransaction(message, tx, outbox))
         // Its time was over while it worked, or it gave the message back: it will come again.
         if (message.isSettled) throw new GivenBack('the message was given back')
       })
@@ -67,11 +83,26 @@ export function once<Out, Tx>(
   }
 }
 
-/** The same message, but for the acknowledgement, which would come before the commit. */
-function inTransaction<Out>(message: Message<Out>): InboxMessage<Out> {
-  return new Proxy(message, {
+/** The same message, with the transaction, and what it sends inside of it. */
+function inTransaction<Out, Tx>(
+  message: Message<Out>,
+  tx: Tx,
+  outbox: Outbox<Tx> | undefined,
+): InboxMessage<Out, Tx> {
+  const write = async (
+    contract: Queue<unknown> | Topic<unknown>,
+    bodies: unknown,
+    options: SendOptions | undefined,
+  ) => {
+    if (outbox === undefined) throw noOutbox()
+    const ids = await outbox.write(tx, contract, bodiesOf(bodies), options, message)
+    return ids.map(id => ({ id, duplicate: false, position: undefined }))
+  }
+  const own: { readonly [name: PropertyKey]: unknown } = { tx, send: write, publish: write }
+  return new Proxy(message as unknown as InboxMessage<Out, Tx>, {
     get: (target, name) => {
       if (name === 'ack') throw tooEarly()
+      if (Object.hasOwn(own, name)) return own[name]
       const value: unknown = Reflect.get(target, name, target)
       return typeof value === 'function' ? value.bind(target) : value
     },
@@ -83,5 +114,13 @@ function tooEarly(): ClientError {
     code: 'SPILLWAY_E_INBOX',
     why: 'a message with an inbox is acknowledged after its transaction is committed.',
     alternatives: ['return from the handler'],
+  })
+}
+
+function noOutbox(): ClientError {
+  return new ClientError({
+    code: 'SPILLWAY_E_INBOX',
+    why: 'this inbox is no outbox, so what its handler sends would go out before the commit.',
+    alternatives: ['a store that is both, such as pg(pool)', 'outbox.send(message.tx, …)'],
   })
 }

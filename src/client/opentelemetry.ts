@@ -14,7 +14,7 @@
 
 import type { Attributes, Span } from '@opentelemetry/api'
 import type { Clock } from '../engine/ports.ts'
-import type { Delivery, Outgoing, SendResult } from './driver.ts'
+import type { Delivery, Headers, Outgoing, SendResult } from './driver.ts'
 import type { Telemetry } from './telemetry.ts'
 import { headerNames } from './wire.ts'
 
@@ -83,6 +83,13 @@ class OpenTelemetry implements Telemetry {
         this.#end(call, failed)
       },
     }
+  }
+
+  current(): Headers {
+    const { context, propagation } = this.#api
+    const headers: { [name: string]: string } = {}
+    propagation.inject(context.active(), headers)
+    return headers
   }
 
   async handling(

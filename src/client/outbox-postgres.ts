@@ -4,15 +4,14 @@
  *
  *     spillway_inbox    consumer, id, handled_at              a claim for each handled message
  *     spillway_outbox   sequence, id, contract, body,         what is to be sent; with `refused`
- *                       options, created_at, refused          set, what was refused for good
+ *                       message, created_at, refused          set, what was refused for good
  */
 
 import type { InboxStore } from './inbox.ts'
-import type { OutboxRow, OutboxStore } from './outbox.ts'
-import type { SendOptions } from './sending.ts'
+import type { OutboxRow, OutboxStore, RelayStep } from './outbox.ts'
 
-export { type InboxMessage, type InboxOptions, type InboxStore, once } from './inbox.ts'
-export { Outbox, type OutboxOptions, type OutboxRow, type OutboxStore, outbox } from './outbox.ts'
+export type { InboxHandler, InboxMessage, InboxStore } from './inbox.ts'
+export type { Outbox, OutboxOptions, OutboxRow, OutboxStore, RelayStep } from './outbox.ts'
 
 /** What is asked of a connection, or of a transaction on one. */
 export interface PgQueryable {
@@ -35,45 +34,78 @@ export interface PgPool {
 
 type PgConnection = Awaited<ReturnType<PgPool['connect']>>
 
-const tables = `
-  create table if not exists spillway_inbox (
-    consumer text not null,
-    id text not null,
-    handled_at timestamptz not null default now(),
-    primary key (consumer, id)
-  );
-  create table if not exists spillway_outbox (
-    sequence bigint generated always as identity primary key,
-    id text not null,
-    contract text not null,
-    body text not null,
-    options text not null,
-    created_at timestamptz not null default now(),
-    refused text
-  );
-  create index if not exists spillway_outbox_waiting
-    on spillway_outbox (sequence) where refused is null;
-`
+export interface PgOptions {
+  /**
+   * The schema of the tables, which exists. Default: where the connection's search path leads.
+   * Applications that share a database and not a broker each need one of their own.
+   */
+  readonly schema?: string | undefined
+}
 
-/** Any numbers that nobody else uses: the relay's lock, and that of those who make the tables. */
-const relayLock = 7_305_421_017
-const tablesLock = 7_305_421_018
+/** A number that nobody else uses, and beside it a hash of the schema, make a lock. */
+const relayLock = 730_542_101
+const tablesLock = 730_542_102
 
 /** Made by `pg`. */
 export class PostgresStore implements InboxStore<PgQueryable>, OutboxStore<PgQueryable> {
   readonly #pool: PgPool
+  readonly #schema: string
+  readonly #inbox: string
+  readonly #outbox: string
+  #prepared: Promise<void> | undefined
 
-  constructor(pool: PgPool) {
+  constructor(pool: PgPool, { schema = '' }: PgOptions = {}) {
     this.#pool = pool
+    this.#schema = schema
+    const prefix = schema === '' ? '' : `"${schema.replaceAll('"', '""')}".`
+    this.#inbox = `${prefix}spillway_inbox`
+    this.#outbox = `${prefix}spillway_outbox`
   }
 
-  /** Makes the two tables where they are missing. */
-  async prepare(): Promise<void> {
-    // Two services that begin together would both find them missing.
-    await this.#transaction(async tx => {
-      await tx.query('select pg_advisory_xact_lock($1)', [tablesLock])
-      await tx.query(tables)
+  /** Makes the two tables where they are missing; asks for no right to do so where they are not. */
+  prepare(): Promise<void> {
+    this.#prepared ??= this.#prepare()
+    this.#prepared.catch(() => {
+      this.#prepared = undefined
     })
+    return this.#prepared
+  }
+
+  async #prepare(): Promise<void> {
+    await this.#transaction(async tx => {
+      if (await this.#hasTables(tx)) return
+      // Two services that begin together would both find them missing.
+      await tx.query('select pg_advisory_xact_lock($1, hashtext($2))', [tablesLock, this.#schema])
+      await tx.query(this.#tables())
+    })
+  }
+
+  async #hasTables(tx: PgQueryable): Promise<boolean> {
+    const text = 'select to_regclass($1) is not null and to_regclass($2) is not null as are_there'
+    const { rows } = await tx.query(text, [this.#inbox, this.#outbox])
+    return (rows[0] as { are_there: boolean }).are_there
+  }
+
+  #tables(): string {
+    return `
+      create table if not exists ${this.#inbox} (
+        consumer text not null,
+        id text not null,
+        handled_at timestamptz not null default now(),
+        primary key (consumer, id)
+      );
+      create table if not exists ${this.#outbox} (
+        sequence bigint generated always as identity primary key,
+        id text not null,
+        contract text not null,
+        body text not null,
+        message text not null,
+        created_at timestamptz not null default now(),
+        refused text
+      );
+      create index if not exists spillway_outbox_waiting
+        on ${this.#outbox} (sequence) where refused is null;
+    `
   }
 
   async claim(
@@ -83,7 +115,7 @@ export class PostgresStore implements InboxStore<PgQueryable>, OutboxStore<PgQue
     return this.#transaction(async tx => {
       // Waits for another transaction with the same id: if that one is committed, this is none.
       const { rowCount } = await tx.query(
-        'insert into spillway_inbox (consumer, id) values ($1, $2) on conflict do nothing',
+        `insert into ${this.#inbox} (consumer, id) values ($1, $2) on conflict do nothing`,
         [consumer, id],
       )
       if (rowCount === 0) return { isDuplicate: true }
@@ -92,32 +124,44 @@ export class PostgresStore implements InboxStore<PgQueryable>, OutboxStore<PgQue
     })
   }
 
+  /** One statement, however many rows. */
   async insert(tx: PgQueryable, rows: readonly Omit<OutboxRow, 'sequence'>[]): Promise<void> {
-    for (const { id, contract, body, options } of rows) {
-      await tx.query(
-        'insert into spillway_outbox (id, contract, body, options) values ($1, $2, $3, $4)',
-        [id, contract, body, JSON.stringify(options)],
-      )
-    }
+    if (rows.length === 0) return
+    await tx.query(
+      `insert into ${this.#outbox} (id, contract, body, message)
+       select * from unnest($1::text[], $2::text[], $3::text[], $4::text[])`,
+      [
+        rows.map(({ id }) => id),
+        rows.map(({ contract }) => contract),
+        rows.map(({ body }) => body),
+        rows.map(({ message }) => message),
+      ],
+    )
   }
 
-  async relay(countMax: number, send: Parameters<OutboxStore<PgQueryable>['relay']>[1]) {
+  async relay(
+    countMax: number,
+    send: (rows: readonly OutboxRow[]) => Promise<RelayStep>,
+  ): Promise<boolean> {
     return this.#transaction(async tx => {
-      const lock = await tx.query('select pg_try_advisory_xact_lock($1) as is_ours', [relayLock])
+      const lock = await tx.query('select pg_try_advisory_xact_lock($1, hashtext($2)) as is_ours', [
+        relayLock,
+        this.#schema,
+      ])
       if (!(lock.rows[0] as { is_ours: boolean }).is_ours) return false
       const { rows } = await tx.query(
-        `select sequence::text, id, contract, body, options from spillway_outbox
-         where refused is null order by sequence limit $1`,
+        `select sequence::text, id, contract, body, message from ${this.#outbox}
+         where refused is null order by spillway_outbox.sequence limit $1`,
         [countMax],
       )
       if (rows.length === 0) return true
-      const { sent, refused } = await send(rows.map(rowOf))
+      const { sent, refused } = await send(rows as OutboxRow[])
       if (sent.length > 0) {
-        const text = 'delete from spillway_outbox where sequence = any($1::bigint[])'
+        const text = `delete from ${this.#outbox} where sequence = any($1::bigint[])`
         await tx.query(text, [sent])
       }
       for (const { sequence, why } of refused) {
-        const text = 'update spillway_outbox set refused = $2 where sequence = $1'
+        const text = `update ${this.#outbox} set refused = $2 where sequence = $1`
         await tx.query(text, [sequence, why])
       }
       return true
@@ -128,10 +172,10 @@ export class PostgresStore implements InboxStore<PgQueryable>, OutboxStore<PgQue
   async refused(): Promise<readonly (OutboxRow & { readonly why: string })[]> {
     return this.#transaction(async tx => {
       const { rows } = await tx.query(
-        `select sequence::text, id, contract, body, options, refused from spillway_outbox
-         where refused is not null order by sequence limit 1000`,
+        `select sequence::text, id, contract, body, message, refused as why from ${this.#outbox}
+         where refused is not null order by spillway_outbox.sequence limit 1000`,
       )
-      return rows.map(row => ({ ...rowOf(row), why: (row as { refused: string }).refused }))
+      return rows as (OutboxRow & { readonly why: string })[]
     })
   }
 
@@ -142,7 +186,7 @@ export class PostgresStore implements InboxStore<PgQueryable>, OutboxStore<PgQue
   async forget(options: { readonly olderThanDays: number }): Promise<number> {
     return this.#transaction(async tx => {
       const { rowCount } = await tx.query(
-        'delete from spillway_inbox where handled_at < now() - make_interval(days => $1)',
+        `delete from ${this.#inbox} where handled_at < now() - make_interval(days => $1)`,
         [options.olderThanDays],
       )
       return rowCount ?? 0
@@ -179,16 +223,9 @@ export class PostgresStore implements InboxStore<PgQueryable>, OutboxStore<PgQue
 /**
  * Inbox and outbox on a pool of `pg`.
  *
- *     const store = pg(new Pool())
- *     await store.prepare()
+ *     const outbox = bus.outbox(pg(new Pool()))
+ *     bus.consume(orders, handler, { inbox: pg(pool) })
  */
-export function pg(pool: PgPool): PostgresStore {
-  return new PostgresStore(pool)
-}
-
-function rowOf(row: unknown): OutboxRow {
-  const { sequence, id, contract, body, options } = row as Omit<OutboxRow, 'options'> & {
-    readonly options: string
-  }
-  return { sequence, id, contract, body, options: JSON.parse(options) as SendOptions }
+export function pg(pool: PgPool, options?: PgOptions): PostgresStore {
+  return new PostgresStore(pool, options)
 }

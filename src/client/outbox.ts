@@ -5,35 +5,46 @@
  *
  *     begin ── insert order ── insert message ── commit      relay: read ── send ── delete
  *
- * The relay may crash between sending and deleting: then the message is sent again, with the same
- * id. A contract with `dedupe`, or a handler with an inbox, makes one of the two. One relay works
- * at a time; others wait for it to die.
+ * A row is a whole message: validated, with its id, key, headers and the settings of its queue. So
+ * the relay needs no contract, and any process that has started one may send what another has
+ * written, and then crashed. The relay itself may crash between sending and deleting: then the
+ * message is sent again, with the same id. A contract with `dedupe`, or a handler with an inbox,
+ * makes one of the two. One relay works at a time; the others wait for it to die.
  */
 
-import { decodeUtf8 } from '../base/bytes.ts'
-import type { Clock, Timer } from '../engine/ports.ts'
-import { systemClock } from '../platform/clock.ts'
-import { systemRandom } from '../platform/random.ts'
+import { decodeUtf8, encodeUtf8 } from '../base/bytes.ts'
+import type { Timer } from '../engine/ports.ts'
 import { type Duration, toMs } from './backoff.ts'
-import type { Bus } from './bus.ts'
 import type { Queue, Topic } from './contracts.ts'
+import type { Endpoint, Outgoing, SendResult } from './driver.ts'
 import { ClientError } from './errors.ts'
-import { type Bodies, bodiesOf, type SendOptions } from './sending.ts'
-import { sendRejected, validate } from './validation.ts'
-import { encodeBody, newId } from './wire.ts'
+import {
+  type Bodies,
+  bodiesOf,
+  type Cause,
+  draft,
+  type PublishOptions,
+  type SendOptions,
+} from './sending.ts'
+import type { Session } from './session.ts'
+import { decodeBase64, encodeBase64, headerNames } from './wire.ts'
 
 /** A message that waits in the database. */
 export interface OutboxRow {
   /** In the order in which they were written. */
   readonly sequence: string
   readonly id: string
+  /** The queue or topic. */
   readonly contract: string
-  /** JSON. */
+  /** JSON; base64 where the body is bytes. */
   readonly body: string
-  readonly options: SendOptions
+  /** The rest of the message, as JSON: for the relay alone. */
+  readonly message: string
 }
 
 export interface OutboxStore<Tx> {
+  /** Makes what is missing. Called once, before anything else. */
+  prepare(): Promise<void>
   /** Inside of the user's transaction. */
   insert(tx: Tx, rows: readonly Omit<OutboxRow, 'sequence'>[]): Promise<void>
   /**
@@ -42,72 +53,98 @@ export interface OutboxStore<Tx> {
    */
   relay(
     countMax: number,
-    send: (rows: readonly OutboxRow[]) => Promise<{
-      readonly sent: readonly string[]
-      readonly refused: readonly { readonly sequence: string; readonly why: string }[]
-    }>,
+    send: (rows: readonly OutboxRow[]) => Promise<RelayStep>,
   ): Promise<boolean>
 }
 
-export interface OutboxOptions<Tx> {
-  readonly store: OutboxStore<Tx>
-  /** Those that this outbox may send; a row of another one is set aside. */
-  readonly contracts: readonly (Queue<unknown> | Topic<unknown>)[]
+/** What has become of some rows, by their sequence; those that are not named stay. */
+export interface RelayStep {
+  readonly sent: readonly string[]
+  readonly refused: readonly { readonly sequence: string; readonly why: string }[]
+}
+
+export interface OutboxOptions {
   /** How long a committed message may wait before it is noticed. Default 250 ms. */
   readonly every?: Duration | undefined
   /** Rows in one step of the relay. Default 100. */
   readonly batch?: number | undefined
-  /** Hears why the relay could not go on; it tries again. */
-  readonly onError?: ((error: Error) => void) | undefined
-  readonly clock?: Clock | undefined
 }
 
 /** Refused for good: it is set aside, and does not hold up those behind it. */
-const neverRetried = /^SPILLWAY_[UVP]_|^SPILLWAY_E_(CONTRACT|ID|HEADER|PRIORITY|OPTION)$/
+const neverRetried = /^SPILLWAY_[UVP]_|^SPILLWAY_E_(CONTRACT|ID|HEADER|PRIORITY|OPTION|ROW)$/
 
-/** Made by `outbox`. */
+/** A database that is gone is asked less and less often, down to this. */
+const pauseMsMax = 10_000
+
+/** Made by `bus.outbox`. `Tx` is a transaction of the user's database. */
 export class Outbox<Tx> implements AsyncDisposable {
-  readonly #bus: Bus
-  readonly #options: OutboxOptions<Tx>
-  readonly #contracts: ReadonlyMap<string, Queue<unknown> | Topic<unknown>>
-  readonly #clock: Clock
+  /** Resolves when the database has what the outbox needs; rejects when it cannot be made. */
+  readonly ready: Promise<void>
+  readonly #session: Session
+  readonly #store: OutboxStore<Tx>
   readonly #everyMs: number
+  readonly #countMax: number
+  #pauseMs: number
   #timer: Timer | undefined
   #turn: Promise<void> = Promise.resolve()
   #isClosed = false
 
-  constructor(bus: Bus, options: OutboxOptions<Tx>) {
-    this.#bus = bus
-    this.#options = options
-    this.#clock = options.clock ?? systemClock
+  constructor(session: Session, store: OutboxStore<Tx>, options: OutboxOptions = {}) {
+    this.#session = session
+    this.#store = store
     this.#everyMs = toMs(options.every ?? '250ms')
-    this.#contracts = new Map(options.contracts.map(contract => [contract.name, contract]))
-    this.#later()
+    this.#countMax = options.batch ?? 100
+    this.#pauseMs = this.#everyMs
+    this.ready = store.prepare()
+    this.ready.then(
+      () => this.#later(),
+      error => session.emit({ kind: 'error', error }),
+    )
   }
 
   /**
-   * Writes messages into the transaction. A wrong shape rejects before anything is written; what
-   * happens after the commit is the relay's. Returns their ids.
+   * Writes work into the transaction. A wrong shape rejects before anything is written; what
+   * happens after the commit is the relay's. Returns the ids.
    *
    *     await outbox.send(tx, orders, order)
    */
-  async send<In, Out>(
+  send<In, Out>(
     tx: Tx,
-    contract: Queue<In, Out> | Topic<In, Out>,
-    bodies: Bodies<In>,
-    options: SendOptions = {},
+    contract: Queue<In, Out>,
+    bodies: Bodies<NoInfer<In>>,
+    options?: SendOptions,
   ): Promise<string[]> {
-    if (!this.#contracts.has(contract.name)) throw unknownContract(contract.name)
-    const rows = []
-    for (const value of bodiesOf(bodies)) {
-      const checked = await validate(contract.schema, value)
-      if (!checked.ok) throw sendRejected(contract.name, checked.issues)
-      const { body, contentType } = encodeBody(value)
-      if (!contentType.startsWith('application/json')) throw bytesInOutbox(contract.name)
-      const id = options.id ?? newId(systemRandom, this.#clock.now())
-      rows.push({ id, contract: contract.name, body: decodeUtf8(body), options })
-    }
-    await this.#options.store.insert(tx, rows)
+    return this.write(tx, contract, bodiesOf(bodies), options)
+  }
+
+  /** Writes events into the transaction. */
+  publish<In, Out>(
+    tx: Tx,
+    contract: Topic<In, Out>,
+    bodies: Bodies<NoInfer<In>>,
+    options?: PublishOptions,
+  ): Promise<string[]> {
+    return this.write(tx, contract, bodiesOf(bodies), options)
+  }
+
+  /** What `send` and `publish` have in common, and what a handler's message sends. */
+  async write(
+    tx: Tx,
+    contract: Queue<unknown> | Topic<unknown>,
+    bodies: readonly unknown[],
+    options: SendOptions | undefined,
+    cause?: Cause,
+  ): Promise<string[]> {
+    const session = this.#session
+    session.checkOpen()
+    const drafts = await draft(session, contract, bodies, options, cause)
+    await this.ready
+    const trace = session.telemetry?.current() ?? {}
+    const rows = drafts.map(message => {
+      const headers = { ...message.headers, ...trace }
+      return rowOf({ ...message, headers }, session.now)
+    })
+    await this.#store.insert(tx, rows)
     return rows.map(({ id }) => id)
   }
 
@@ -122,6 +159,7 @@ export class Outbox<Tx> implements AsyncDisposable {
   async close(): Promise<void> {
     this.#isClosed = true
     this.#timer?.cancel()
+    await this.ready.catch(() => {})
     await this.#turn
   }
 
@@ -131,23 +169,31 @@ export class Outbox<Tx> implements AsyncDisposable {
 
   #later(): void {
     if (this.#isClosed) return
-    this.#timer = this.#clock.schedule(this.#everyMs, () => {
-      void this.flush()
-        .catch(error => this.#options.onError?.(error as Error))
-        .then(() => this.#later())
+    this.#timer = this.#session.context.clock.schedule(this.#pauseMs, () => {
+      const done = (pauseMs: number): void => {
+        this.#pauseMs = pauseMs
+        this.#later()
+      }
+      this.flush().then(
+        () => done(this.#everyMs),
+        error => {
+          this.#session.emit({ kind: 'error', error })
+          done(Math.max(this.#everyMs, Math.min(this.#pauseMs * 2, pauseMsMax)))
+        },
+      )
     })
   }
 
   async #relay(): Promise<void> {
-    const countMax = this.#options.batch ?? 100
+    await this.ready
     let isMore = true
     while (isMore) {
       isMore = false
       let failure: Error | undefined
-      const isOurs = await this.#options.store.relay(countMax, async rows => {
+      const isOurs = await this.#store.relay(this.#countMax, async rows => {
         const step = await this.#sendRows(rows)
         failure = step.failure
-        isMore = rows.length === countMax && failure === undefined
+        isMore = rows.length === this.#countMax && failure === undefined
         return step
       })
       if (failure !== undefined) throw failure
@@ -155,57 +201,129 @@ export class Outbox<Tx> implements AsyncDisposable {
     }
   }
 
-  /** One after the other, so that the order is kept; what fails for now stops those behind it. */
-  async #sendRows(rows: readonly OutboxRow[]): Promise<{
-    readonly sent: readonly string[]
-    readonly refused: readonly { readonly sequence: string; readonly why: string }[]
-    readonly failure: Error | undefined
-  }> {
+  /** In order; what fails for now stops those behind it. */
+  async #sendRows(
+    rows: readonly OutboxRow[],
+  ): Promise<RelayStep & { readonly failure: Error | undefined }> {
     const sent: string[] = []
     const refused: { sequence: string; why: string }[] = []
-    for (const row of rows) {
-      try {
-        await this.#sendRow(row)
-        sent.push(row.sequence)
-      } catch (error) {
-        const { code = '', message } = error as { code?: string; message: string }
-        if (!neverRetried.test(code)) return { sent, refused, failure: error as Error }
-        refused.push({ sequence: row.sequence, why: message })
+    let failure: Error | undefined
+    for (const batch of batchesOf(rows, this.#session.now)) {
+      if (failure !== undefined) break
+      const errors = await this.#sendBatch(batch.messages)
+      for (const [index, sequence] of batch.sequences.entries()) {
+        const error = batch.why ?? errors[index]
+        if (error === undefined) sent.push(sequence)
+        else if (isForGood(error)) refused.push({ sequence, why: error.message })
+        else failure ??= error
       }
     }
-    return { sent, refused, failure: undefined }
+    return { sent, refused, failure }
   }
 
-  async #sendRow({ id, contract: name, body, options }: OutboxRow): Promise<void> {
-    const contract = this.#contracts.get(name)
-    if (contract === undefined) throw unknownContract(name)
-    const value: readonly unknown[] = [JSON.parse(body)]
-    if (contract.kind === 'queue') await this.#bus.send(contract, value, { ...options, id })
-    else await this.#bus.publish(contract, value, { ...options, id })
+  /** An error, or none, for each message. */
+  async #sendBatch(messages: readonly Outgoing[]): Promise<readonly (Error | undefined)[]> {
+    if (messages.length === 0) return []
+    try {
+      await this.#session.prepare(messages[0]!.to)
+      const results = await this.#session.send(messages)
+      return results.map((result: SendResult) => (result.ok ? undefined : result.error))
+    } catch (error) {
+      return messages.map(() => error as Error)
+    }
   }
+}
+
+function isForGood(error: Error): boolean {
+  return neverRetried.test((error as { code?: string }).code ?? '')
+}
+
+/** Rows that go to the backend in one call. */
+interface Batch {
+  readonly messages: readonly Outgoing[]
+  readonly sequences: readonly string[]
+  /** The row is no message, so it is alone. */
+  readonly why?: Error | undefined
 }
 
 /**
- * Starts an outbox: from now on its relay sends what is committed.
- *
- *     await using box = outbox(bus, { store: pg(pool), contracts: [orders] })
- *     await box.send(tx, orders, order)
+ * Neighbours for one endpoint go together, but no two of one key: if the first were not confirmed
+ * and the second was, their order would be lost.
  */
-export function outbox<Tx>(bus: Bus, options: OutboxOptions<Tx>): Outbox<Tx> {
-  return new Outbox(bus, options)
+function batchesOf(rows: readonly OutboxRow[], now: number): Batch[] {
+  const batches: Batch[] = []
+  let open: { messages: Outgoing[]; sequences: string[]; place: string } | undefined
+  const keys = new Set<string>()
+  for (const row of rows) {
+    const { sequence } = row
+    const message = messageOf(row, now)
+    if (message instanceof Error) {
+      batches.push({ messages: [], sequences: [sequence], why: message })
+      open = undefined
+      continue
+    }
+    const place = `${message.to.kind} ${message.to.name}`
+    if (open?.place !== place || (message.key !== undefined && keys.has(message.key))) {
+      open = { messages: [], sequences: [], place }
+      keys.clear()
+      batches.push(open)
+    }
+    open.messages.push(message)
+    open.sequences.push(sequence)
+    if (message.key !== undefined) keys.add(message.key)
+  }
+  return batches
 }
 
-function unknownContract(name: string): ClientError {
-  return new ClientError({
-    code: 'SPILLWAY_E_CONTRACT',
-    why: `the outbox does not know the contract ${name}.`,
-    alternatives: ['outbox(bus, { contracts: […] })'],
-  })
+/** A row beside its body. `v` is raised when an older reader would misunderstand it. */
+interface Written {
+  readonly v: 1
+  readonly to: Endpoint
+  readonly key?: string | undefined
+  readonly headers: Outgoing['headers']
+  readonly dedupeId?: string | undefined
+  readonly dueAt?: number | undefined
+  readonly ttlMs?: number | undefined
+  readonly priority: number
+  readonly isBase64?: true | undefined
 }
 
-function bytesInOutbox(name: string): ClientError {
-  return new ClientError({
-    code: 'SPILLWAY_E_CONTRACT',
-    why: `${name}: an outbox keeps JSON, and this body is bytes.`,
-  })
+function rowOf(message: Outgoing, now: number): Omit<OutboxRow, 'sequence'> {
+  const { to, id, key, headers, dedupeId, ttlMs, priority, delayMs } = message
+  const isJson = headers[headerNames.contentType]?.startsWith('application/json') ?? false
+  const written: Written = {
+    v: 1,
+    to,
+    key,
+    headers,
+    dedupeId,
+    dueAt: delayMs > 0 ? now + delayMs : undefined,
+    ttlMs,
+    priority,
+    isBase64: isJson ? undefined : true,
+  }
+  const body = isJson ? decodeUtf8(message.body) : encodeBase64(message.body)
+  return { id, contract: to.name, body, message: JSON.stringify(written) }
+}
+
+/** The message again; a delay counts from when it was written. */
+function messageOf(row: OutboxRow, now: number): Outgoing | ClientError {
+  let written: Written
+  try {
+    written = JSON.parse(row.message) as Written
+  } catch (error) {
+    return unreadable(row, (error as Error).message)
+  }
+  if (written.v !== 1)
+    return unreadable(row, `it has version ${written.v}, and this client reads 1`)
+  const { to, key, headers, dedupeId, dueAt, ttlMs, priority } = written
+  const body = written.isBase64 === true ? decodeBase64(row.body) : encodeUtf8(row.body)
+  const delayMs = dueAt === undefined ? 0 : Math.max(0, dueAt - now)
+  const { id } = row
+  return { to, group: undefined, id, key, body, headers, dedupeId, delayMs, ttlMs, priority }
+}
+
+function unreadable({ id }: OutboxRow, reason: string): ClientError {
+  const why = `the outbox row of message ${id} cannot be read: ${reason}.`
+  return new ClientError({ code: 'SPILLWAY_E_ROW', why })
 }

@@ -3,7 +3,7 @@
 import { type Duration, toMs } from './backoff.ts'
 import type { AnyContract } from './contracts.ts'
 import { endpointOf, featuresByKind, featuresOf } from './endpoints.ts'
-import type { Feature, PlanRow, Support } from './features.ts'
+import { emulated, type Feature, type PlanRow, type Support } from './features.ts'
 import type { Guarantee } from './message.ts'
 import type { Session } from './session.ts'
 
@@ -12,7 +12,11 @@ export interface PlanUse {
   readonly concurrency?: number | undefined
   readonly timeout?: Duration | undefined
   readonly guarantee?: Guarantee | undefined
+  /** With an inbox, which makes effectively-once on every backend. */
+  readonly inbox?: boolean | undefined
 }
+
+const byInbox = emulated('one database transaction with a row in its inbox for each message')
 
 export async function planRows(
   session: Session,
@@ -24,8 +28,10 @@ export async function planRows(
     const endpoint = endpointOf(contract)
     const used = new Set<Feature>(featuresOf(contract))
     if (use.guarantee !== undefined) used.add(use.guarantee)
+    if (use.inbox === true) used.add('effectively-once')
     for (const feature of featuresByKind[contract.kind]) {
-      const support = session.driver.support(feature, endpoint)
+      const isByInbox = use.inbox === true && feature === 'effectively-once'
+      const support = isByInbox ? byInbox : session.driver.support(feature, endpoint)
       rows.push(supportRow(contract.name, feature, support, used.has(feature)))
     }
     const { concurrency = 1, timeout = '5m' } = use

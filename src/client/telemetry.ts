@@ -3,7 +3,7 @@
  * told and nothing costs. The observer that there is is OpenTelemetry (`opentelemetry.ts`).
  */
 
-import type { Delivery, Driver, Outgoing, SendResult, Work } from './driver.ts'
+import type { Delivery, Driver, Headers, Outgoing, SendResult, Work } from './driver.ts'
 
 export interface Telemetry {
   /** The messages with the trace in their headers, and what is called at the end. */
@@ -11,6 +11,8 @@ export interface Telemetry {
     readonly messages: readonly Outgoing[]
     readonly ended: (results: readonly SendResult[] | Error) => void
   }
+  /** The trace that is going on, as headers; none where none is. For what is sent later. */
+  current(): Headers
   /** Runs a handler inside the trace of its message; passes on what it throws. */
   handling(
     delivery: Delivery,

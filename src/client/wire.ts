@@ -108,3 +108,14 @@ const errorTextMax = 2000
 export function clip(text: string): string {
   return text.length <= errorTextMax ? text : `${text.slice(0, errorTextMax)}…`
 }
+
+/** Bytes as text, for where only text fits. */
+export function encodeBase64(bytes: Uint8Array): string {
+  let text = ''
+  for (const byte of bytes) text += String.fromCharCode(byte)
+  return btoa(text)
+}
+
+export function decodeBase64(text: string): Uint8Array {
+  return Uint8Array.from(atob(text), letter => letter.charCodeAt(0))
+}

@@ -10,6 +10,7 @@
  *     }
  */
 
+import { boxCases } from './boxes.ts'
 import { consumingCases } from './consuming.ts'
 import { deadLetterCases } from './dead-letters.ts'
 import { keyCases } from './keys.ts'
@@ -33,6 +34,7 @@ export const conformanceCases: readonly Case[] = [
   ...topicCases,
   ...requestCases,
   ...togetherCases,
+  ...boxCases,
 ]
 
 export type Outcome =

@@ -172,7 +172,7 @@ export class Trial {
     options: ConsumeOptions & { readonly bus?: Bus } = {},
   ): Promise<Worker> {
     const { bus = this.bus, ...rest } = options
-    return this.#started(bus.consume(contract, handler, rest))
+    return this.started(bus.consume(contract, handler, rest))
   }
 
   async follow<In, Out>(
@@ -181,17 +181,18 @@ export class Trial {
     handler: Handler<Out>,
   ): Promise<Worker> {
     const { bus = this.bus, ...rest } = options
-    return this.#started(bus.subscribe(contract, rest, handler))
+    return this.started(bus.subscribe(contract, rest, handler))
   }
 
   async answer<Q, A>(
     contract: Rpc<Q, Q, A, A>,
     handler: (request: Q, message: Message<Q>) => A | Promise<A>,
   ): Promise<Worker> {
-    return this.#started(this.bus.respond(contract, handler))
+    return this.started(this.bus.respond(contract, handler))
   }
 
-  async #started(worker: Worker): Promise<Worker> {
+  /** Waits until it consumes; it is drained when the case ends. */
+  async started(worker: Worker): Promise<Worker> {
     this.#workers.push(worker)
     await worker.ready
     return worker

@@ -1,98 +1,128 @@
 /**
- * A service that is killed where it is told to: it consumes orders from the embedded engine in a
- * folder, books them in PostgreSQL, and passes them on through the outbox. Without a place to die
- * it works until everything is done, and exits.
+ * A service that is killed where it is told to: it consumes orders from any backend, books them in
+ * PostgreSQL, and passes them on through the outbox; another part of it ships them. Without a place
+ * to die it works until everything is done, and exits.
  *
- *     node crashing-service.js FOLDER PG-HOST [PLACE]
+ *     node crashing-service.js URL PG-HOST NAME [PLACE]
  */
 
-import { connect, queue } from '../../src/client/client.ts'
 import {
+  connect,
+  fixed,
   type InboxStore,
   type OutboxStore,
-  once,
-  outbox,
-  type PgQueryable,
-  pg,
-} from '../../src/client/outbox-postgres.ts'
+  queue,
+} from '../../src/client/client.ts'
+import { type PgQueryable, pg } from '../../src/client/outbox-postgres.ts'
 import { openPool } from '../harness/postgres.ts'
 
 /** In the order of a message's way. */
 export const places = [
   'handler begins',
   'effect written',
+  'message written',
   'before commit',
   'after commit',
+  'acknowledged',
+  'relay has read',
   'relay has sent',
   'relay has deleted',
+  'second effect written',
+  'second before commit',
+  'second after commit',
 ] as const
 
-export const orders = queue<{ id: string }>('orders', { retry: { attempts: 20 } })
-export const shipments = queue<{ id: string }>('shipments', { retry: { attempts: 20 } })
+export type Place = (typeof places)[number]
 
-const [folder, host, place] = process.argv.slice(2)
-if (folder !== undefined && host !== undefined) await serve(folder, host)
+/** `name` is part of every name, so that two runs on one broker do not meet. */
+export function contractsOf(name: string) {
+  const retry = { attempts: 20, backoff: fixed('20ms') }
+  return {
+    orders: queue<{ id: string }>(`${name}.orders`, { retry }),
+    shipments: queue<{ id: string }>(`${name}.shipments`, { retry }),
+  }
+}
+
+const [url, host, name, place] = process.argv.slice(2)
+if (url !== undefined && host !== undefined && name !== undefined) await serve(url, host, name)
 
 /** The process is gone at once: nothing is flushed, nobody is told. */
-function dieAt(here: (typeof places)[number]): void {
+function dieAt(here: Place): void {
   if (here === place) process.kill(process.pid, 'SIGKILL')
 }
 
-async function serve(folder: string, host: string): Promise<void> {
-  const pool = await openPool(host)
+async function serve(at: string, database: string, run: string): Promise<void> {
+  const { orders, shipments } = contractsOf(run)
+  const pool = await openPool(database)
   const real = pg(pool)
-  await real.prepare()
-  const bus = await connect(`file:${folder}`)
+  const bus = await connect(at, {
+    name: 'shop',
+    emulate: 'allow',
+    onEvent: event => {
+      if ('error' in event) process.stderr.write(`${event.kind}: ${event.error.message}\n`)
+    },
+  })
+  const countOf = async (table: string): Promise<number> => {
+    const { rows } = await pool.query(`select count(*)::int as count from ${table}`)
+    return (rows[0] as { count: number }).count
+  }
   const store: InboxStore<PgQueryable> & OutboxStore<PgQueryable> = {
+    prepare: () => real.prepare(),
     claim: async (claim, work) => {
+      const isFirst = claim.consumer === orders.name
       const outcome = await real.claim(claim, async tx => {
         await work(tx)
-        dieAt('before commit')
+        dieAt(isFirst ? 'before commit' : 'second before commit')
       })
-      dieAt('after commit')
+      dieAt(isFirst ? 'after commit' : 'second after commit')
       return outcome
     },
     insert: (tx, rows) => real.insert(tx, rows),
     relay: async (countMax, send) => {
       const isOurs = await real.relay(countMax, async rows => {
+        if (rows.length > 0) dieAt('relay has read')
         const outcome = await send(rows)
         if (rows.length > 0) dieAt('relay has sent')
         return outcome
       })
-      const { rows } = await pool.query('select count(*)::int as waiting from spillway_outbox')
-      const { rows: booked } = await pool.query('select count(*)::int as count from bookings')
-      const isDone = (rows[0] as { waiting: number }).waiting === 0
-      if (isDone && (booked[0] as { count: number }).count > 0) dieAt('relay has deleted')
+      if ((await countOf('spillway_outbox')) === 0 && (await countOf('bookings')) > 0) {
+        dieAt('relay has deleted')
+      }
       return isOurs
     },
   }
-  const box = outbox(bus, { store, contracts: [shipments], every: '20ms' })
-  const book = once<{ id: string }, PgQueryable>(
-    { store, consumer: 'booking' },
-    async (order, _, tx) => {
+  bus.outbox(store, { every: '20ms' })
+  const booking = bus.consume(
+    orders,
+    async (order, message) => {
       dieAt('handler begins')
-      await tx.query('insert into bookings (order_id) values ($1)', [order.id])
-      await box.send(tx, shipments, order)
+      await message.tx.query('insert into bookings (order_id) values ($1)', [order.id])
       dieAt('effect written')
+      await message.send(shipments, order)
+      dieAt('message written')
     },
+    { inbox: store },
   )
-  const ship = once<{ id: string }, PgQueryable>(
-    { store: real, consumer: 'shipping' },
-    async (order, _, tx) => {
+  const shipping = bus.consume(
+    shipments,
+    async (order, { tx }) => {
       await tx.query('insert into shipped (order_id) values ($1)', [order.id])
+      dieAt('second effect written')
     },
+    { inbox: store },
   )
-  const booking = bus.consume(orders, book)
-  const shipping = bus.consume(shipments, ship)
+  await booking.ready
+  await shipping.ready
   for (let tries = 0; ; tries++) {
     if (tries > 1500) throw new Error('the order was not shipped')
-    const { rows } = await pool.query('select count(*)::int as count from shipped')
-    if ((rows[0] as { count: number }).count > 0) break
+    if ((await countOf('bookings')) > 0 && (await bus.depth(orders)).leased === 0) {
+      dieAt('acknowledged')
+    }
+    if ((await countOf('shipped')) > 0) break
     await new Promise(resolve => setTimeout(resolve, 10))
   }
   await booking.drain()
-  await box.flush()
-  await box.close()
+  await bus.outbox(store).flush()
   await shipping.drain()
   await bus.close()
   await pool.end()

@@ -8,8 +8,24 @@ import { join } from 'node:path'
 import { after, before, beforeEach, describe, it } from 'node:test'
 import { setTimeout as wait } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
-import { connect, fixed, queue, Reject } from '../../src/client/client.ts'
-import { once, outbox, type PgQueryable, pg } from '../../src/client/outbox-postgres.ts'
+import { Bus } from '../../src/client/bus.ts'
+import {
+  type BusEvent,
+  connect,
+  type Driver,
+  fixed,
+  type InboxMessage,
+  type InboxStore,
+  type OutboxStore,
+  type Outgoing,
+  queue,
+  Reject,
+  type SendResult,
+  topic,
+} from '../../src/client/client.ts'
+import { Outbox } from '../../src/client/outbox.ts'
+import { type PgQueryable, pg } from '../../src/client/outbox-postgres.ts'
+import { Session } from '../../src/client/session.ts'
 import {
   openPool,
   type Pool,
@@ -17,7 +33,7 @@ import {
   postgresMissing,
   startPostgres,
 } from '../harness/postgres.ts'
-import { places, orders as served } from './crashing-service.ts'
+import { contractsOf, places } from './crashing-service.ts'
 
 const missing = await postgresMissing()
 if (missing !== undefined) console.log(`inbox and outbox are not tested: ${missing}`)
@@ -64,24 +80,45 @@ describe('inbox and outbox in PostgreSQL', { skip: missing ?? false }, () => {
     assert.ok(calls(), 'it happens within seconds')
   }
 
-  it('make the tables once, whoever comes at the same time', async () => {
+  it('make the tables once, whoever comes at the same time, and need no right to where they are', async () => {
     await pool.query('drop table spillway_inbox, spillway_outbox')
     await Promise.all([1, 2, 3, 4].map(() => pg(pool).prepare()))
     assert.equal(await count('spillway_inbox'), 0)
+    await pool.query('revoke create on schema public from public')
+    await pool.query('create role guest login')
+    await pool.query('grant all on spillway_inbox, spillway_outbox to guest')
+    const guests = await openPool(postgres.host, 'guest')
+    await pg(guests).prepare()
+    await guests.end()
+  })
+
+  it('keep apart what is in different schemas', async () => {
+    await pool.query('create schema "Shop"')
+    const shop = pg(pool, { schema: 'Shop' })
+    await shop.prepare()
+    const bus = await connect('memory:')
+    await using outbox = bus.outbox(shop, { every: '1h' })
+    await outbox.send(pool, orders, { id: 'o-1' })
+    assert.equal(await count('"Shop".spillway_outbox'), 1)
+    assert.equal(await count('spillway_outbox'), 0)
+    await outbox.flush()
+    assert.equal(await count('"Shop".spillway_outbox'), 0)
+    assert.equal((await bus.depth(orders)).ready, 1)
+    await bus.close()
   })
 
   it('do not take a failed attempt for a duplicate of itself', async () => {
     const bus = await connect('memory:')
     let calls = 0
-    const handler = once<Order, PgQueryable>(
-      { store: pg(pool), consumer: 'booking' },
-      async (order, _, tx) => {
+    bus.consume(
+      orders,
+      async (order, { tx }) => {
         calls++
         await insert(tx, order)
         if (calls < 3) throw new Error('the gateway said no')
       },
+      { inbox: pg(pool) },
     )
-    bus.consume(orders, handler)
     await bus.send(orders, { id: 'o-1' })
     await settled(bus, () => calls === 3)
     assert.equal(await count('bookings'), 1, 'the effects of what failed are gone')
@@ -91,15 +128,15 @@ describe('inbox and outbox in PostgreSQL', { skip: missing ?? false }, () => {
   it('keep the retry of a message that was rescheduled by a handler that then returned', async () => {
     const bus = await connect('memory:')
     const attempts: number[] = []
-    const handler = once<Order, PgQueryable>(
-      { store: pg(pool), consumer: 'booking' },
-      async (order, message, tx) => {
+    bus.consume(
+      orders,
+      async (order, message) => {
         attempts.push(message.attempt)
-        await insert(tx, order)
+        await insert(message.tx, order)
         if (attempts.length === 1) await message.retry({ delay: '1ms' })
       },
+      { inbox: pg(pool) },
     )
-    bus.consume(orders, handler)
     await bus.send(orders, { id: 'o-1' })
     await settled(bus, () => attempts.length === 2)
     assert.deepEqual(attempts, [1, 2])
@@ -109,18 +146,20 @@ describe('inbox and outbox in PostgreSQL', { skip: missing ?? false }, () => {
   it('leave nothing of a message that was rejected', async () => {
     const bus = await connect('memory:')
     let calls = 0
-    const handler = once<Order, PgQueryable>(
-      { store: pg(pool), consumer: 'booking' },
-      async (order, _, tx) => {
-        await insert(tx, order)
+    bus.consume(
+      orders,
+      async (order, message) => {
+        await insert(message.tx, order)
+        await message.send(orders, { id: 'never' })
         calls++
         throw new Reject('negative total')
       },
+      { inbox: pg(pool) },
     )
-    bus.consume(orders, handler)
     await bus.send(orders, { id: 'o-1' })
     await settled(bus, () => calls === 1)
     assert.equal(await count('bookings'), 0)
+    assert.equal(await count('spillway_outbox'), 0)
     assert.equal(await count('spillway_inbox'), 0, 'a redrive is no duplicate')
   })
 
@@ -128,25 +167,101 @@ describe('inbox and outbox in PostgreSQL', { skip: missing ?? false }, () => {
     const bus = await connect('memory:')
     let comes = 0
     const store = pg(pool)
-    const counting = {
-      claim: async (...claim: Parameters<typeof store.claim>) => {
+    const counting: InboxStore<PgQueryable> = {
+      prepare: () => store.prepare(),
+      claim: async (...claim) => {
         const outcome = await store.claim(...claim)
         comes++
         return outcome
       },
     }
-    const handler = once<Order, PgQueryable>(
-      { store: counting, consumer: 'booking' },
-      async (order, _, tx) => {
-        await insert(tx, order)
-      },
-    )
-    bus.consume(orders, handler, { concurrency: 4 })
+    const options = { inbox: counting, concurrency: 4 }
+    bus.consume(orders, (order, { tx }) => insert(tx, order), options)
     for (let time = 0; time < 4; time++) await bus.send(orders, { id: 'o-1' }, { id: 'same' })
     await settled(bus, () => comes === 4)
     assert.equal(await count('bookings'), 1)
     const other = await store.claim({ consumer: 'shipping', id: 'same' }, async () => {})
     assert.equal(other.isDuplicate, false, 'another consumer has claims of its own')
+  })
+
+  it('give each group of a topic its own claim', async () => {
+    const bus = await connect('memory:')
+    const placed = topic<Order>('placed')
+    const store = pg(pool)
+    for (const group of ['booking', 'shipping']) {
+      const options = { group, inbox: store }
+      await bus.subscribe(placed, options, (order, { tx }) => insert(tx, order)).ready
+    }
+    for (let time = 0; time < 2; time++) await bus.publish(placed, { id: 'o-1' }, { id: 'same' })
+    await until(async () => (await bus.depth(placed, 'shipping')).ready === 0)
+    await bus.close()
+    assert.equal(await count('bookings'), 2)
+    const { rows } = await pool.query('select consumer from spillway_inbox order by consumer')
+    assert.deepEqual(rows, [{ consumer: 'placed/booking' }, { consumer: 'placed/shipping' }])
+  })
+
+  it('send what a handler sends with its transaction, in order, and its cause', async () => {
+    const bus = await connect('memory:')
+    const next = queue<Order>('next')
+    const placed = topic<Order>('placed')
+    const got: string[] = []
+    bus.subscribe(placed, { group: 'g', from: 'earliest' }, ({ id }, { headers }) => {
+      got.push(`${id} after ${headers['spillway-causation']}`)
+    })
+    bus.consume(next, ({ id }, { headers }) => {
+      got.push(`${id} after ${headers['spillway-causation']}`)
+    })
+    let calls = 0
+    bus.consume(
+      orders,
+      async (order, message) => {
+        calls++
+        await message.send(next, order)
+        const [receipt] = await message.publish(placed, { id: 'event' })
+        assert.equal(receipt!.duplicate, false)
+        assert.equal((await bus.depth(next)).ready, 0)
+        if (calls === 1) throw new Error('once more')
+      },
+      { inbox: pg(pool) },
+    )
+    await bus.send(orders, { id: 'o-1' }, { id: 'cause' })
+    await settled(bus, () => got.length === 2)
+    assert.deepEqual(got.sort(), ['event after cause', 'o-1 after cause'])
+  })
+
+  it('say so where what a handler sends has no place in its transaction', async () => {
+    const bus = await connect('memory:')
+    const store = pg(pool)
+    const inbox: InboxStore<PgQueryable> = {
+      prepare: () => store.prepare(),
+      claim: (...claim) => store.claim(...claim),
+    }
+    let code = ''
+    const handler = async (order: Order, message: InboxMessage<Order, PgQueryable>) => {
+      code = await message.send(orders, order).then(
+        () => 'sent',
+        error => error.code,
+      )
+    }
+    bus.consume(orders, handler, { inbox })
+    await bus.send(orders, { id: 'o-1' })
+    await settled(bus, () => code !== '')
+    assert.equal(code, 'SPILLWAY_E_INBOX')
+  })
+
+  it('make effectively once where the backend has none, and refuse another guarantee', async () => {
+    const bus = await connect('memory:')
+    const inbox = pg(pool)
+    const [row] = (await bus.planFor([orders], { inbox: true })).filter(
+      ({ feature }) => feature === 'effectively-once',
+    )
+    assert.equal(row!.how, 'emulated')
+    assert.match(row!.why, /one database transaction/)
+    await bus.consume(orders, () => {}, { inbox, guarantee: 'effectively-once' }).ready
+    assert.throws(() => bus.consume(orders, () => {}, { inbox, guarantee: 'at-most-once' }), {
+      code: 'SPILLWAY_E_OPTION',
+    })
+    await bus.close()
   })
 
   it('take over the claim of a connection that broke', async () => {
@@ -170,8 +285,8 @@ describe('inbox and outbox in PostgreSQL', { skip: missing ?? false }, () => {
   it('refuse an acknowledgement before the commit', async () => {
     const bus = await connect('memory:')
     let code = ''
-    const handler = once<Order, PgQueryable>(
-      { store: pg(pool), consumer: 'booking' },
+    bus.consume(
+      orders,
       async (_, message) => {
         try {
           await (message as unknown as { ack(): Promise<void> }).ack()
@@ -179,8 +294,8 @@ describe('inbox and outbox in PostgreSQL', { skip: missing ?? false }, () => {
           code = (error as { code: string }).code
         }
       },
+      { inbox: pg(pool) },
     )
-    bus.consume(orders, handler)
     await bus.send(orders, { id: 'o-1' })
     await settled(bus, () => code !== '')
     assert.equal(code, 'SPILLWAY_E_INBOX')
@@ -188,31 +303,59 @@ describe('inbox and outbox in PostgreSQL', { skip: missing ?? false }, () => {
 
   it('send what is committed, in order, and nothing of what is rolled back', async () => {
     const bus = await connect('memory:')
-    const box = outbox(bus, { store: pg(pool), contracts: [orders], every: '1h', batch: 3 })
+    const outbox = bus.outbox(pg(pool), { every: '1h', batch: 3 })
     const connection = await pool.connect()
     await connection.query('begin')
-    await box.send(connection, orders, [{ id: 'never' }])
+    await outbox.send(connection, orders, [{ id: 'never' }])
     await connection.query('rollback')
     await connection.query('begin')
-    await box.send(
-      connection,
-      orders,
-      Array.from({ length: 8 }, (_, at) => ({ id: `o-${at}` })),
-    )
-    await box.flush()
-    assert.equal(await count('spillway_outbox'), 0, 'nothing is seen before the commit')
+    const many = Array.from({ length: 25 }, (_, at) => ({ id: `o-${at}` }))
+    const ids = await outbox.send(connection, orders, many)
+    await outbox.flush()
+    assert.equal((await bus.depth(orders)).ready, 0, 'nothing is seen before the commit')
     await connection.query('commit')
     connection.release()
-    const got: string[] = []
-    bus.consume(orders, order => got.push(order.id))
-    await box.flush()
-    await box.close()
-    await settled(bus, () => got.length === 8)
-    assert.deepEqual(got, ['o-0', 'o-1', 'o-2', 'o-3', 'o-4', 'o-5', 'o-6', 'o-7'])
+    await outbox.flush()
+    const sent = await bus.peek(orders)
+    assert.deepEqual(
+      sent.map(({ body }) => body),
+      many,
+    )
+    assert.deepEqual(
+      sent.map(({ id }) => id),
+      ids,
+    )
+    await bus.close()
     assert.equal(await count('spillway_outbox'), 0)
   })
 
-  it('write nothing that has the wrong shape, and know their contracts', async () => {
+  it('keep keys, headers, delays, priorities, bytes and deduplication', async () => {
+    const bus = await connect('memory:')
+    const outbox = bus.outbox(pg(pool), { every: '1h' })
+    const keyed = queue<Order>('keyed', {
+      key: ({ id }) => `key of ${id}`,
+      dedupe: { id: ({ id }) => id, window: '1m' },
+    })
+    const urgent = queue<Uint8Array>('urgent', { priorities: 3 })
+    const bytes = Uint8Array.from({ length: 256 }, (_, at) => at)
+    await outbox.send(pool, keyed, { id: 'a' }, { headers: { tenant: 'x' } })
+    await outbox.send(pool, keyed, { id: 'a' })
+    await outbox.send(pool, urgent, new Uint8Array([1]))
+    await outbox.send(pool, urgent, bytes, { priority: 2 })
+    await outbox.send(pool, orders, { id: 'later' }, { delay: '1h' })
+    await outbox.flush()
+    const [first, ...others] = await bus.peek(keyed)
+    assert.equal(first!.key, 'key of a')
+    assert.equal(first!.headers['tenant'], 'x')
+    assert.deepEqual(others, [], 'the second is a duplicate')
+    assert.equal((await bus.depth(orders)).delayed, 1)
+    const got: Uint8Array[] = []
+    bus.consume(urgent, body => got.push(body))
+    await settled(bus, () => got.length === 2)
+    assert.deepEqual(got, [bytes, new Uint8Array([1])])
+  })
+
+  it('write nothing that has the wrong shape, or that the backend cannot do', async () => {
     const bus = await connect('memory:')
     const strict = queue('strict', {
       schema: {
@@ -223,48 +366,114 @@ describe('inbox and outbox in PostgreSQL', { skip: missing ?? false }, () => {
         },
       },
     })
-    const box = outbox(bus, { store: pg(pool), contracts: [strict], every: '1h' })
-    const connection = await pool.connect()
-    await assert.rejects(box.send(connection, strict, {}), { code: 'SPILLWAY_V_SEND' })
-    const unknown = box.send(connection, orders, { id: 'o-1' })
-    await assert.rejects(unknown, { code: 'SPILLWAY_E_CONTRACT' })
-    connection.release()
+    const outbox = bus.outbox(pg(pool), { every: '1h' })
+    await assert.rejects(outbox.send(pool, strict, {}), { code: 'SPILLWAY_V_SEND' })
+    const urgent = outbox.send(pool, orders, { id: 'o-1' }, { priority: 7 })
+    await assert.rejects(urgent, { code: 'SPILLWAY_E_PRIORITY' })
     assert.equal(await count('spillway_outbox'), 0)
-    await box.close()
+    await bus.close()
+  })
+
+  it('send what another process has written, which knew other contracts', async () => {
+    const store = pg(pool)
+    const writing = await connect('memory:writing')
+    await writing.outbox(store, { every: '1h' }).send(pool, orders, { id: 'o-1' })
+    await writing.close()
+    const bus = await connect('memory:')
+    await bus.outbox(pg(pool), { every: '1h' }).flush()
+    assert.deepEqual((await bus.peek(orders))[0]?.body, { id: 'o-1' })
     await bus.close()
   })
 
   it('set aside what is refused for good, and go on with the rest', async () => {
     const bus = await connect('memory:')
     const store = pg(pool)
-    const box = outbox(bus, { store, contracts: [orders], every: '1h' })
-    const connection = await pool.connect()
-    await box.send(connection, orders, { id: 'o-1' }, { priority: 7 })
-    await box.send(connection, orders, { id: 'o-2' })
-    connection.release()
-    await box.flush()
+    const outbox = bus.outbox(store, { every: '1h' })
+    await outbox.send(pool, orders, { id: 'o-1' })
+    await pool.query("update spillway_outbox set message = '{}'")
+    await outbox.send(pool, orders, { id: 'o-2' })
+    await outbox.flush()
     const refused = await store.refused()
     assert.equal(refused.length, 1)
-    assert.match(refused[0]!.why, /priority 7 is not between 0 and 0/)
-    const got: string[] = []
-    bus.consume(orders, order => got.push(order.id))
-    await box.close()
-    await settled(bus, () => got.length === 1)
-    assert.deepEqual(got, ['o-2'])
+    assert.match(refused[0]!.why, /version undefined, and this client reads 1/)
+    assert.deepEqual((await bus.peek(orders))[0]?.body, { id: 'o-2' })
+    await bus.close()
+  })
+
+  it('keep the order of a key when its first message is not confirmed', async () => {
+    const bus = await connect('memory:', { confirmTimeout: '5s' })
+    const session = Bus.sessionOf(bus)
+    const { send } = session.driver
+    let isFailing = true
+    const flaky = async (messages: readonly Outgoing[]): Promise<readonly SendResult[]> => {
+      const error = new Error('no confirm')
+      const results: SendResult[] = []
+      for (const message of messages) {
+        if (isFailing && message.key === 'ada') results.push({ ok: false, error })
+        else results.push(...(await send.call(session.driver, [message])))
+      }
+      return results
+    }
+    const flakyDriver: Driver = Object.assign(Object.create(session.driver), { send: flaky })
+    const through = new Session(flakyDriver, session.context, session.settings, undefined)
+    const store = pg(pool)
+    await store.prepare()
+    const outbox = new Outbox(through, store, { every: '1h' })
+    const keyed = queue<Order>('by-key', { key: ({ id }) => id.slice(0, 3) })
+    const ids = ['ada-1', 'bob-1', 'ada-2', 'bob-2'].map(id => ({ id }))
+    await outbox.send(pool, keyed, ids)
+    await assert.rejects(outbox.flush(), /no confirm/)
+    assert.deepEqual(
+      (await bus.peek(keyed)).map(({ body }) => body),
+      [{ id: 'bob-1' }],
+    )
+    isFailing = false
+    await outbox.flush()
+    await outbox.close()
+    const all = (await bus.peek(keyed)).map(({ body }) => (body as Order).id)
+    assert.deepEqual(
+      all.filter(id => id.startsWith('ada')),
+      ['ada-1', 'ada-2'],
+    )
+    assert.deepEqual(
+      all.filter(id => id.startsWith('bob')),
+      ['bob-1', 'bob-2'],
+    )
+    await bus.close()
   })
 
   it('relay from one place at a time', async () => {
     const bus = await connect('memory:')
     const store = pg(pool)
-    const box = outbox(bus, { store, contracts: [orders], every: '1h' })
-    await box.send(await freeConnection(pool), orders, { id: 'o-1' })
+    const outbox = bus.outbox(store, { every: '1h' })
+    await outbox.send(pool, orders, { id: 'o-1' })
     let other: boolean | undefined
     await store.relay(10, async rows => {
       other = await store.relay(10, async () => ({ sent: [], refused: [] }))
       return { sent: rows.map(({ sequence }) => sequence), refused: [] }
     })
     assert.equal(other, false)
-    await box.close()
+    await bus.close()
+  })
+
+  it('go on by themselves when the database comes back', async () => {
+    const events: BusEvent[] = []
+    const bus = await connect('memory:', { onEvent: event => events.push(event) })
+    const real = pg(pool)
+    let isGone = true
+    const store: OutboxStore<PgQueryable> = {
+      prepare: () => real.prepare(),
+      insert: (tx, rows) => real.insert(tx, rows),
+      relay: (...step) => {
+        if (isGone) return Promise.reject(new Error('the database is gone'))
+        return real.relay(...step)
+      },
+    }
+    const outbox = bus.outbox(store, { every: '2ms' })
+    await outbox.send(pool, orders, { id: 'o-1' })
+    await until(() => events.length >= 2)
+    isGone = false
+    await until(async () => (await bus.depth(orders)).ready === 1)
     await bus.close()
   })
 
@@ -282,12 +491,13 @@ describe('inbox and outbox in PostgreSQL', { skip: missing ?? false }, () => {
     it(`have each effect one time when the service is killed: ${place}`, async () => {
       const folder = mkdtempSync(join(tmpdir(), 'spillway-inbox-'))
       try {
-        const bus = await connect(`file:${folder}`)
-        await bus.send(served, { id: 'o-1' })
+        const url = `file:${folder}`
+        const bus = await connect(url)
+        await bus.send(contractsOf('s').orders, { id: 'o-1' })
         await bus.close()
-        const first = await run(folder, postgres.host, place)
+        const first = await run(url, postgres.host, place)
         assert.equal(first.signal, 'SIGKILL', `it died where it was told to: ${first.said}`)
-        const second = await run(folder, postgres.host)
+        const second = await run(url, postgres.host)
         assert.equal(second.code, 0, second.said)
         assert.equal(await count('bookings'), 1, 'booked once')
         assert.equal(await count('shipped'), 1, 'shipped once')
@@ -299,19 +509,18 @@ describe('inbox and outbox in PostgreSQL', { skip: missing ?? false }, () => {
   }
 })
 
-/** Autocommit: for what needs no transaction of its own. */
-async function freeConnection(pool: Pool): Promise<PgQueryable> {
-  return {
-    query: (text, values) =>
-      pool.query(text, values).then(({ rows }) => ({ rows, rowCount: rows.length })),
+async function until(isSo: () => boolean | Promise<boolean>): Promise<void> {
+  for (let tries = 0; !(await isSo()); tries++) {
+    assert.ok(tries < 2000, 'it happens within seconds')
+    await wait(5)
   }
 }
 
-function run(folder: string, host: string, place?: string) {
+function run(url: string, host: string, place?: string) {
   const script = fileURLToPath(new URL('./crashing-service.js', import.meta.url))
   const child = spawn(
     process.execPath,
-    [script, folder, host, ...(place === undefined ? [] : [place])],
+    [script, url, host, 's', ...(place === undefined ? [] : [place])],
     {
       stdio: ['ignore', 'ignore', 'pipe'],
     },

@@ -2,13 +2,8 @@
 
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
-import { connect, type Message, queue, rpc, topic } from '../../src/client/client.ts'
-import {
-  type Outbox,
-  once,
-  type PgQueryable,
-  type PostgresStore,
-} from '../../src/client/outbox-postgres.ts'
+import { type Bus, connect, type Message, queue, rpc, topic } from '../../src/client/client.ts'
+import type { Outbox, PgQueryable, PostgresStore } from '../../src/client/outbox-postgres.ts'
 
 /** The caller without types. */
 type Untyped = { send(contract: unknown, body: unknown): Promise<unknown> }
@@ -20,12 +15,13 @@ interface Order {
 
 /** Compiled, never run: the doors beside the bus refuse what the bus refuses. */
 export function neverRun(parts: {
+  readonly bus: Bus
   readonly store: PostgresStore
   readonly box: Outbox<PgQueryable>
   readonly tx: PgQueryable
   readonly message: Message<Order>
 }) {
-  const { store, box, tx, message } = parts
+  const { bus, store, box, tx, message } = parts
   const orders = queue<Order>('orders')
   const placed = topic<Order>('placed')
   const order: Order = { id: 'o-1', total: 42 }
@@ -39,11 +35,29 @@ export function neverRun(parts: {
   void box.send(tx, orders, { id: 'o-1' })
   // @ts-expect-error one wrong shape among several
   void box.send(tx, orders, [order, { id: 'o-2' }])
-  return once<Order, PgQueryable>({ store, consumer: 'charge' }, async (body, inside, work) => {
-    await work.query('select $1', [body.total])
-    // @ts-expect-error it is acknowledged after the commit
-    await inside.ack()
-  })
+  void box.publish(tx, placed, order)
+  // @ts-expect-error a topic is published to
+  void box.send(tx, placed, order)
+  // @ts-expect-error a queue is sent to
+  void box.publish(tx, orders, order)
+  bus.consume(
+    orders,
+    async (body, inside) => {
+      await inside.tx.query('select $1', [body.total])
+      // @ts-expect-error it is acknowledged after the commit
+      await inside.ack()
+      // @ts-expect-error no such property of the body
+      return body.customer
+    },
+    { inbox: store, concurrency: 4 },
+  )
+  // @ts-expect-error without an inbox there is no transaction
+  bus.consume(orders, (_, outside) => outside.tx.query('select 1'))
+  bus.subscribe(placed, { group: 'g', inbox: store }, (body, { tx: work }) =>
+    work.query('select $1', [body.total]),
+  )
+  // @ts-expect-error this is no inbox
+  bus.consume(orders, () => {}, { inbox: {} })
 }
 
 describe('a caller without types', () => {

@@ -18,7 +18,10 @@ export interface Pool {
     ): Promise<{ readonly rows: unknown[]; readonly rowCount: number | null }>
     release(broken?: boolean): void
   }>
-  query(text: string, values?: unknown[]): Promise<{ readonly rows: unknown[] }>
+  query(
+    text: string,
+    values?: unknown[],
+  ): Promise<{ readonly rows: unknown[]; readonly rowCount: number | null }>
   end(): Promise<void>
 }
 
@@ -87,10 +90,10 @@ export async function startPostgres(): Promise<Postgres> {
   }
 }
 
-export async function openPool(host: string): Promise<Pool> {
+export async function openPool(host: string, user = 'postgres'): Promise<Pool> {
   const name: string = 'pg'
   const { default: pg } = await import(name)
-  const pool = new pg.Pool({ host, user: 'postgres', database: 'postgres', max: 10 })
+  const pool = new pg.Pool({ host, user, database: 'postgres', max: 10 })
   // When the server is stopped, idle connections break, and that is all.
   pool.on('error', () => {})
   return pool as Pool
