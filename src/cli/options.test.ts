@@ -85,6 +85,10 @@ test('a wrong value names its source and says what is expected', () => {
     usage(() => resolve({ args: ['--amqp=x'] })),
     /^--amqp expects a port .* not “x”/,
   )
+  assert.match(
+    usage(() => resolve({ args: ['--disk-free-min=0B'] })),
+    /^--disk-free-min expects at least 1MB/,
+  )
   const environment = { SPILLWAY_DURABILITY: 'sometimes' }
   assert.match(
     usage(() => resolve({ environment })),

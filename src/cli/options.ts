@@ -55,6 +55,12 @@ const off = {
   parse: parseSwitch,
   expects: 'true or false',
 } as const
+/** On a disk that is full to the last byte not even an acknowledgement could be written. */
+function parseReserve(text: string): number | undefined {
+  const bytes = parseSize(text)
+  return bytes === undefined || bytes < 1_000_000 ? undefined : bytes
+}
+
 const brokers: readonly CommandName[] = ['serve', 'doctor', 'config']
 const clients: readonly CommandName[] = ['queues', 'peek', 'send', 'consume']
 
@@ -239,8 +245,8 @@ export const options = {
     kind: 'value',
     placeholder: 'SIZE',
     fallback: 50_000_000,
-    parse: parseSize,
-    expects: 'a size such as 1GB',
+    parse: parseReserve,
+    expects: 'at least 1MB, such as 1GB: it takes some space to record what frees space',
     help: 'publishers are refused when less is free',
     commands: brokers,
   },
