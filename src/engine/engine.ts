@@ -63,6 +63,8 @@ export interface EngineOptions {
   readonly fileBytes: number
   /** How much of the recently written journal is kept in memory. */
   readonly cacheBytes: number
+  /** A log with `compact` is not looked through before so many records are new. */
+  readonly compactCount: number
 }
 
 /**
@@ -89,6 +91,7 @@ export const defaultOptions: EngineOptions = {
   diskMax: undefined,
   fileBytes: 64 * 1024 * 1024,
   cacheBytes: 32 * 1024 * 1024,
+  compactCount: 1000,
 }
 
 export interface EngineStats {

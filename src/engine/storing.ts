@@ -517,6 +517,7 @@ function inputOf(record: EntryRecord): RecordInput {
     transient: record.transient,
     ttlMs: record.ttlMs,
     time: record.time,
+    span: record.span,
   }
 }
 

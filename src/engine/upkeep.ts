@@ -65,6 +65,8 @@ export class Upkeep {
   #waiting: PendingSnapshot | undefined
   #hints: { number: number; bytes: Uint8Array }[] = []
   #saving = false
+  /** Not before: the last save failed. */
+  #saveFrom = Number.NEGATIVE_INFINITY
   #afterSave: (() => void) | undefined
   /** Files before this number are covered by a durable snapshot. */
   #covered: number
@@ -160,6 +162,8 @@ export class Upkeep {
     const snapshot = this.#waiting
     if (snapshot === undefined || this.#saving || this.#core.journal.failure !== undefined) return
     if (this.#core.journal.released < snapshot.sequence) return
+    const { clock } = this.#core.ports
+    if (clock.monotonic() < this.#saveFrom) return
     this.#waiting = undefined
     this.#saving = true
     const hints = this.#hints
@@ -170,7 +174,8 @@ export class Upkeep {
       this.#saving = false
       this.#hints = [...hints, ...this.#hints]
       this.#waiting ??= snapshot
-      this.#core.ports.clock.schedule(limits.diskRetryMs, () => this.#core.wantTurn())
+      this.#saveFrom = clock.monotonic() + limits.diskRetryMs
+      clock.schedule(limits.diskRetryMs, () => this.#core.wantTurn())
       return true
     }
     this.#core.journal.sync(() => {
@@ -449,7 +454,7 @@ export class Upkeep {
   considerCompaction(log: Log): void {
     if (!log.config.compact || this.#compacting !== undefined) return
     const fresh = log.next - log.traffic.compactedNext
-    if (fresh < 1000 || fresh * 2 < log.index.count) return
+    if (fresh < this.#core.options.compactCount || fresh * 2 < log.index.count) return
     log.traffic.compactedNext = log.next
     this.#compacting = { log, end: log.next, at: log.first, newest: new Map(), older: [] }
   }

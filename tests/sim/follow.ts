@@ -30,7 +30,10 @@ export function follow(model: Model, seen: Seen, moment: Moment): void {
   for (const log of [...model.logs.values()]) {
     const seenLog = seen.logs.get(log.name)
     if (seenLog === undefined) followDrop(model, log, moment)
-    else if (log.config.queue === undefined) followRetention(log, seenLog, moment)
+    else if (log.config.queue === undefined) {
+      followCompaction(log, seenLog)
+      followRetention(log, seenLog, moment)
+    }
   }
   for (const log of model.logs.values()) {
     const seenLog = seen.logs.get(log.name)
@@ -76,6 +79,23 @@ function followRetention(log: ModelLog, seenLog: SeenLog, { now }: Moment): void
   if (gone.length === 0) return
   cut(log, gone)
   log.first = Math.max(log.first, all[gone.length]?.position ?? log.next)
+}
+
+/** Records of which a later one has the key may go at any time. */
+function followCompaction(log: ModelLog, seenLog: SeenLog): void {
+  if (!log.config.compact) return
+  const newest = new Map<string, number>()
+  for (const { keys, position } of log.records) {
+    newest.set(keys[0] ?? '', Math.max(position, newest.get(keys[0] ?? '') ?? 0))
+  }
+  const gone = log.records.filter(
+    ({ keys, position }) =>
+      keys[0] !== undefined &&
+      keys[0] !== '' &&
+      position < newest.get(keys[0])! &&
+      !seenLog.records.has(position),
+  )
+  if (gone.length > 0) cut(log, gone)
 }
 
 /** Delays that are over, leases that have run out, records that have expired. */

@@ -42,6 +42,12 @@ export type TrimWhat =
   | { readonly positions: readonly number[] }
   | { readonly ready: true }
 
+export type ReadDraft =
+  | { readonly position: number }
+  | { readonly before: number }
+  | { readonly time: number }
+  | { readonly key: string }
+
 export type Verb =
   | { readonly do: 'create-log'; readonly name: string; readonly config: Partial<LogConfig> }
   | { readonly do: 'create-route'; readonly name: string; readonly config: Partial<RouteConfig> }
@@ -97,6 +103,14 @@ export type Verb =
     }
   | { readonly do: 'pause-queue'; readonly log: string; readonly paused: boolean }
   | { readonly do: 'trim'; readonly log: string; readonly what: TrimWhat }
+  | {
+      readonly do: 'read'
+      readonly log: string
+      readonly from: ReadDraft
+      readonly countMax: number
+      readonly bytesMax: number
+    }
+  | { readonly do: 'standings'; readonly log: string; readonly positions: readonly number[] }
   | { readonly do: 'create-table'; readonly name: string; readonly durable: boolean }
   | { readonly do: 'drop-table'; readonly name: string }
   | {

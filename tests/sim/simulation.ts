@@ -135,7 +135,7 @@ export class Simulation {
 
   get #engineOptions(): Partial<EngineOptions> {
     const { durability, fileBytes, cacheBytes } = this.swarm
-    return { durability, fileBytes, cacheBytes, diskFreeMin: 1000 }
+    return { durability, fileBytes, cacheBytes, diskFreeMin: 1000, compactCount: 3 }
   }
 
   get storageCalls(): number {
@@ -420,7 +420,11 @@ export class Simulation {
   #advance(ms: number): void {
     const { clock } = this.world
     const until = clock.monotonic() + ms
-    while (clock.monotonic() + clock.untilNext() <= until) this.#event()
+    const eventsMax = this.counters.events + 1000 + ms / 5
+    while (clock.monotonic() + clock.untilNext() <= until) {
+      this.#event()
+      demand(this.counters.events < eventsMax, 'progress', `no rest in ${ms} ms`)
+    }
     clock.advance(Math.max(0, until - clock.monotonic()))
     this.#guarded(() => undefined)
     if (ms === 0 || clock.monotonic() < this.#lateUntil || clock.untilNext() === 0) return

@@ -33,6 +33,10 @@ export const features = [
   'alternate',
   'readerGroups',
   'breakingOff',
+  'spans',
+  'hashRoutes',
+  'sortedKeys',
+  'compaction',
 ] as const
 export type Feature = (typeof features)[number]
 
@@ -71,6 +75,8 @@ const usualWeights: readonly (readonly [kind: OperationKind, weight: number])[] 
   ['drop-table', 0.2],
   ['put', 5],
   ['watch', 3],
+  ['read', 3],
+  ['standings', 1],
   ['batch', 4],
   ['subscribe', 4],
   ['grant', 5],

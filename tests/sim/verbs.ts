@@ -13,6 +13,7 @@ import type { Moment } from './follow.ts'
 import { type Answer, type Model, no, yes } from './model.ts'
 import * as defining from './model-defining.ts'
 import * as leasing from './model-leasing.ts'
+import * as reading from './model-reading.ts'
 import * as storing from './model-storing.ts'
 import { bodyOf, envelopeOf, idOf } from './observe.ts'
 import type { Draft, Verb } from './operations.ts'
@@ -72,6 +73,10 @@ export function doToEngine(engine: EngineDoor, verb: Verb, now: number): Said {
       return nothing(engine.pause(verb.log, verb.paused))
     case 'trim':
       return said(engine.trim(verb.log, verb.what))
+    case 'read':
+      return positionsRead(engine, verb)
+    case 'standings':
+      return { text: JSON.stringify(engine.standings(verb.log, verb.positions)), error: undefined }
     case 'create-table':
       return said(engine.createTable(verb.name, { durable: verb.durable }))
     case 'drop-table':
@@ -134,6 +139,13 @@ export function doToModel(model: Model, verb: Verb, { now, monotonic }: Moment):
       return said(leasing.pause(model, verb.log, verb.paused))
     case 'trim':
       return said(defining.trim(model, verb.log, verb.what))
+    case 'read':
+      return said(reading.read(model, verb.log, verb.from, verb))
+    case 'standings':
+      return {
+        text: JSON.stringify(reading.standings(model, verb.log, verb.positions)),
+        error: undefined,
+      }
     case 'create-table':
       return said(defining.createTable(model, verb.name, verb.durable))
     case 'drop-table':
@@ -167,6 +179,13 @@ function handed(outcome: Outcome<readonly Delivery[]>): Said {
       attempts,
     })),
   })
+}
+
+function positionsRead(engine: EngineDoor, verb: Extract<Verb, { do: 'read' }>): Said {
+  const from = 'key' in verb.from ? { key: encodeUtf8(verb.from.key) } : verb.from
+  const outcome = engine.read(verb.log, from, verb)
+  if (!outcome.ok) return said(outcome)
+  return said(done(outcome.value.map(record => record.position)))
 }
 
 function inputOf(draft: Draft, key: string | undefined, now: number): RecordInput {

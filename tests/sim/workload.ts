@@ -7,6 +7,7 @@ import type { SeededRandom } from '../../src/base/random.ts'
 import type { LeaseTarget } from '../../src/engine/engine.ts'
 import {
   type Binding,
+  defaultLog,
   defaultQueue,
   type LogConfig,
   type QueueConfig,
@@ -15,10 +16,12 @@ import {
   type Settlement,
 } from '../../src/engine/model.ts'
 import type { Model, ModelLog } from './model.ts'
+import { isSortedBy } from './model-reading.ts'
 import type {
   Draft,
   Operation,
   OperationKind,
+  ReadDraft,
   SubscriberDraft,
   TrimWhat,
   Verb,
@@ -190,6 +193,25 @@ export class Workload {
         const log = this.#someLog(model)
         return log === undefined ? undefined : { do: kind, log: log.name, what: this.#trim(log) }
       }
+      case 'read': {
+        const log = this.#someLog(model)
+        if (log === undefined) return undefined
+        const bytesMax = random.pick([0, 100, 1e9])
+        return {
+          do: kind,
+          log: log.name,
+          from: this.#readFrom(log),
+          countMax: random.pick([0, 1, 3, 100]),
+          bytesMax,
+        }
+      }
+      case 'standings': {
+        const log = this.#someLog(model)
+        if (log === undefined) return undefined
+        const positions = [random.below(40)]
+        while (random.chance(0.6)) positions.push(random.below(log.next + 1))
+        return { do: kind, log: log.name, positions }
+      }
       default:
         return this.#makeReading(kind, model)
     }
@@ -314,6 +336,20 @@ export class Workload {
     return random.chance(0.03) ? { log: this.#plainLogName() } : { log: this.#queueName() }
   }
 
+  #readFrom(log: ModelLog): ReadDraft {
+    const random = this.#random
+    const position = random.between(0, log.next + 2)
+    const some = this.#some(log.records)
+    const choices: ReadDraft[] = [{ position }, { before: position }]
+    if (some !== undefined && isSortedBy(log, 'time')) {
+      choices.push({ time: some.time + random.pick([-1, 0, 0, 1]) })
+    }
+    if (some !== undefined && isSortedBy(log, 'key')) {
+      choices.push({ key: random.chance(0.8) ? some.keys[0]! : 'b' })
+    }
+    return random.pick(choices)
+  }
+
   #trim(log: ModelLog): TrimWhat {
     const random = this.#random
     const some = log.records.filter(() => random.chance(0.2)).map(record => record.position)
@@ -333,7 +369,8 @@ export class Workload {
     return {
       id,
       bodyBytes: id.length + 1 + (large || random.below(60)),
-      ...(key === undefined ? {} : { key }),
+      ...(key === undefined ? this.#ownKey(id) : { key }),
+      ...(this.#has('spans', 0.4) ? { span: random.between(2, 5) } : {}),
       ...(this.#has('groups', 0.7) ? { group: random.pick(['g1', 'g2', 'g3']) } : {}),
       ...(this.#has('dedupe', 0.5) ? { dedupeId: `d${random.below(12)}` } : {}),
       ...(this.#has('priorities', 0.7) ? { priority: random.below(12) } : {}),
@@ -346,6 +383,12 @@ export class Workload {
         ? { attributes: { colour: random.pick(words), size: 3 } }
         : {}),
     }
+  }
+
+  /** Of a record that is appended: one that rises from record to record, or one of a few. */
+  #ownKey(id: string): { key?: string } {
+    if (this.#swarm.has.has('sortedKeys')) return { key: id.slice(1).padStart(6, '0') }
+    return this.#has('compaction', 0.8) ? { key: this.#random.pick(words) } : {}
   }
 
   #subscriber(): SubscriberDraft {
@@ -369,9 +412,16 @@ export class Workload {
       ...(this.#has('autoDrop', 0.3) ? { autoDrop: true } : {}),
       ...(this.#has('idle', 0.3) ? { idleMs: random.pick([500, 20_000]) } : {}),
       ...(this.#has('dedupe', 0.7) ? { dedupeWindowMs: random.pick([50, 10_000]) } : {}),
-      ...(isQueue || !this.#has('retention', 0.6) ? {} : { retention: this.#retention() }),
+      ...(isQueue ? {} : this.#keeping()),
       queue: isQueue ? this.#queueConfig() : undefined,
     }
+  }
+
+  /** By age and size, or by key; which of both took a record could not be told. */
+  #keeping(): Partial<LogConfig> {
+    if (this.#has('compaction', 0.6)) return { compact: true, retention: defaultLog.retention }
+    if (!this.#has('retention', 0.6)) return {}
+    return { compact: false, retention: this.#retention() }
   }
 
   #retention(): LogConfig['retention'] {
@@ -415,6 +465,7 @@ export class Workload {
     const kinds: RouteKind[] = ['direct', 'fan-out']
     if (this.#swarm.has.has('patterns')) kinds.push('pattern')
     if (this.#swarm.has.has('attributes')) kinds.push('attributes')
+    if (this.#swarm.has.has('hashRoutes')) kinds.push('hash')
     return {
       kind: random.pick(kinds),
       ...(this.#has('alternate', 0.4) ? { alternate: this.#routeName() } : {}),
