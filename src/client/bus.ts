@@ -1,6 +1,7 @@
 /** The bus: the one thing that an application holds. Its verbs are short; the parts are beside. */
 
 import { fixed } from './backoff.ts'
+import { type BatchHandler, type BatchOptions, inBatches } from './batches.ts'
 import {
   type AnyHandler,
   type ConsumeOptions,
@@ -47,6 +48,7 @@ import {
   HandlerWorker,
   type Intake,
   limitsOf,
+  oneByOne,
   type Setup,
   type Worker,
   type WorkerOptions,
@@ -182,6 +184,50 @@ export class Bus {
     )
   }
 
+  /**
+   * Several messages at a time, each with its own fate: what a handler returns and throws, see
+   * `BatchHandler`.
+   *
+   *     bus.consumeBatch(orders, batch => store(batch.map(({ body }) => body)), { size: 100 })
+   */
+  consumeBatch<In, Out>(
+    contract: Queue<In, Out>,
+    handler: BatchHandler<Out>,
+    options: BatchOptions,
+  ): Worker {
+    const policy = policyOf(this.#session, contract, options.guarantee)
+    const endpoint = queueEndpoint(contract)
+    const intake = { policy, endpoint, schema: contract.schema, group: undefined }
+    return this.#workInBatches(contract, intake, options, handler)
+  }
+
+  /** As `consumeBatch`, for one group of a topic. */
+  subscribeBatch<In, Out>(
+    contract: Topic<In, Out>,
+    options: SubscribeOptions & BatchOptions,
+    handler: BatchHandler<Out>,
+  ): Worker {
+    const { group, from = 'latest' } = options
+    const policy = policyOf(this.#session, contract, options.guarantee, group)
+    const endpoint = topicEndpoint(contract)
+    const place = { name: group, from: fromOf(from) }
+    const intake = { policy, endpoint, schema: contract.schema, group: place }
+    return this.#workInBatches(contract, intake, options, handler)
+  }
+
+  #workInBatches<Out>(
+    contract: Queue<unknown> | Topic<unknown>,
+    intake: Intake<Out>,
+    options: BatchOptions,
+    handler: BatchHandler<Out>,
+  ): Worker {
+    this.#session.checkOpen()
+    const limits = limitsOf(options, options.size)
+    const setup = this.#setup(contract, intake.policy, intake.endpoint)
+    const handling = inBatches(intake, handler, options)
+    return this.#register(new HandlerWorker(intake, limits, handling, setup))
+  }
+
   #work(
     contract: Queue<unknown> | Topic<unknown>,
     intake: Intake<unknown>,
@@ -195,7 +241,8 @@ export class Bus {
     const { inbox: store } = options
     const setup = this.#setup(contract, policy, endpoint, store)
     if (store === undefined) {
-      return this.#register(new HandlerWorker(intake, limits, handler as Handler<unknown>, setup))
+      const handling = oneByOne(intake, handler as Handler<unknown>)
+      return this.#register(new HandlerWorker(intake, limits, handling, setup))
     }
     // Its relay begins here: what a crashed predecessor has left is sent, too.
     const outbox = isOutboxStore(store) ? this.outbox(store) : undefined
@@ -203,7 +250,7 @@ export class Bus {
       { store, consumer: policy.source, outbox },
       handler as InboxHandler<unknown, unknown>,
     )
-    return this.#register(new HandlerWorker(intake, limits, claiming, setup))
+    return this.#register(new HandlerWorker(intake, limits, oneByOne(intake, claiming), setup))
   }
 
   #setup(
@@ -301,7 +348,9 @@ export class Bus {
     const answering: Handler<RequestOut> = (_, message) =>
       answer(session, contract, handler, message)
     return this.#register(
-      new HandlerWorker(intake, limitsOf(options), answering, () => session.prepare(endpoint)),
+      new HandlerWorker(intake, limitsOf(options), oneByOne(intake, answering), () =>
+        session.prepare(endpoint),
+      ),
     )
   }
 

@@ -8,6 +8,7 @@
  */
 
 export { type Backoff, type Duration, exponential, fixed, linear } from './backoff.ts'
+export type { BatchHandler, BatchOptions } from './batches.ts'
 export type { Bus, Transaction } from './bus.ts'
 export { type ConnectOptions, connect } from './connect.ts'
 export type {

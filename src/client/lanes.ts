@@ -10,6 +10,11 @@ export class Lanes<T> {
   /** Keys in hand, each with those that wait behind. */
   readonly #behind = new Map<string, T[]>()
 
+  /** Those that may run now. */
+  get readyCount(): number {
+    return this.#ready.length
+  }
+
   add(item: T, key: string | undefined): void {
     const behind = key === undefined ? undefined : this.#behind.get(key)
     if (behind !== undefined) {

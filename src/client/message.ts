@@ -236,6 +236,11 @@ export class IncomingMessage<Out> implements Message<Out> {
     return { ...plainOutgoing, to, id, key, body, headers }
   }
 
+  /** At most once: it was acknowledged before it failed. */
+  drop(error: unknown): void {
+    this.#report(error, 'dropped')
+  }
+
   #report(error: unknown, outcome: 'retry' | 'dead' | 'dropped'): void {
     const { session, source } = this.#policy
     const thrown = error instanceof Error ? error : new Error(String(error))

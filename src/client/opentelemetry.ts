@@ -6,13 +6,14 @@
  *     send orders       PRODUCER   one message; its context travels in `traceparent`
  *     create orders     PRODUCER   each one of several, and
  *     send orders       CLIENT     the call that sends them, with a link to each
- *     process orders    CONSUMER   a handler call: a child of what sent the message
+ *     process orders    CONSUMER   a handler call: a child of what sent the message; a batch has a
+ *                                  link to each
  *
  *     messaging.client.sent.messages, messaging.client.consumed.messages      counts
  *     messaging.client.operation.duration, messaging.process.duration         seconds
  */
 
-import type { Attributes, Span } from '@opentelemetry/api'
+import type { Attributes, Context, Span } from '@opentelemetry/api'
 import type { Clock } from '../engine/ports.ts'
 import type { Delivery, Headers, Outgoing, SendResult } from './driver.ts'
 import type { Telemetry } from './telemetry.ts'
@@ -99,11 +100,7 @@ class OpenTelemetry implements Telemetry {
   ): Promise<void> {
     const { context, propagation, trace, SpanKind } = this.#api
     const { headers, attempt } = delivery
-    const attributes: Attributes = {
-      ...this.#attributes(source),
-      ...operation('process', 'process'),
-      ...(group === undefined ? {} : { 'messaging.consumer.group.name': group }),
-    }
+    const attributes = this.#processing(source, group)
     const parent = propagation.extract(context.active(), headers)
     const created = trace.getSpanContext(parent)
     const span = this.#tracer.startSpan(
@@ -119,18 +116,60 @@ class OpenTelemetry implements Telemetry {
       },
       parent,
     )
+    await this.#process({ span, parent, attributes, count: 1 }, run)
+  }
+
+  async handlingBatch(
+    deliveries: readonly Delivery[],
+    { source, group }: { readonly source: string; readonly group: string | undefined },
+    run: () => Promise<unknown>,
+  ): Promise<void> {
+    const { context, propagation, trace, SpanKind } = this.#api
+    const attributes = this.#processing(source, group)
+    const parent = context.active()
+    const count = deliveries.length
+    const span = this.#tracer.startSpan(
+      `process ${source}`,
+      {
+        kind: SpanKind.CONSUMER,
+        links: deliveries.flatMap(({ headers }) => {
+          const created = trace.getSpanContext(propagation.extract(parent, headers))
+          return created === undefined ? [] : [{ context: created }]
+        }),
+        attributes: { ...attributes, 'messaging.batch.message_count': count },
+      },
+      parent,
+    )
+    await this.#process({ span, parent, attributes, count }, run)
+  }
+
+  /** Passes on what `run` throws; what it returns is an error that it has dealt with. */
+  async #process(
+    { span, parent, attributes, count }: Processing,
+    run: () => Promise<unknown>,
+  ): Promise<void> {
+    const { context, trace } = this.#api
     const begunMs = this.#clock.monotonic()
     let failure: Error | undefined
     try {
-      await context.with(trace.setSpan(parent, span), run)
+      const failed = await context.with(trace.setSpan(parent, span), run)
+      if (failed !== undefined) failure = errorOf(failed)
     } catch (thrown) {
-      failure = thrown instanceof Error ? thrown : new Error(String(thrown))
+      failure = errorOf(thrown)
       throw thrown
     } finally {
       const facts = failure === undefined ? attributes : { ...attributes, ...errorType(failure) }
-      this.#consumed.add(1, facts)
+      this.#consumed.add(count, facts)
       this.#processSeconds.record((this.#clock.monotonic() - begunMs) / 1000, facts)
       this.#end(span, failure)
+    }
+  }
+
+  #processing(source: string, group: string | undefined): Attributes {
+    return {
+      ...this.#attributes(source),
+      ...operation('process', 'process'),
+      ...(group === undefined ? {} : { 'messaging.consumer.group.name': group }),
     }
   }
 
@@ -172,6 +211,18 @@ class OpenTelemetry implements Telemetry {
     }
     span.end()
   }
+}
+
+/** A handler's span, and what is counted with it. */
+interface Processing {
+  readonly span: Span
+  readonly parent: Context
+  readonly attributes: Attributes
+  readonly count: number
+}
+
+function errorOf(thrown: unknown): Error {
+  return thrown instanceof Error ? thrown : new Error(String(thrown))
 }
 
 function operation(name: string, type: string): Attributes {

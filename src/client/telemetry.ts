@@ -19,6 +19,12 @@ export interface Telemetry {
     where: { readonly source: string; readonly group: string | undefined },
     run: () => Promise<void>,
   ): Promise<void>
+  /** The same for several, linked to the trace of each; `run` returns what went wrong with some. */
+  handlingBatch(
+    deliveries: readonly Delivery[],
+    where: { readonly source: string; readonly group: string | undefined },
+    run: () => Promise<unknown>,
+  ): Promise<void>
 }
 
 /** A driver whose sends are observed, alone or in a transaction. */

@@ -2,6 +2,8 @@
  * A consumer with a handler: takes deliveries as its credit allows, runs handlers side by side, one
  * at a time for each key, and settles by what they do. Leases are renewed while a message waits or
  * is handled, until its time is over.
+ *
+ * What a handler is called with is a *load*: one message, or a batch of them (`batches.ts`).
  */
 
 import type { Timer } from '../engine/ports.ts'
@@ -27,6 +29,21 @@ export interface WorkerOptions {
   readonly lease?: Duration | undefined
 }
 
+/** How a load is handled. */
+export interface Handling<Out> {
+  /** Messages in a load, at most. */
+  readonly size: number
+  /** How long the first of a load waits for the others; 0: not at all. */
+  readonly waitMs: number
+  /** Throws when all have failed; else says which ones have, by their place. */
+  call(messages: readonly IncomingMessage<Out>[]): Promise<readonly (Failure | undefined)[]>
+}
+
+/** What went wrong with one message; anything can be thrown. */
+export interface Failure {
+  readonly error: unknown
+}
+
 export interface WorkerLimits {
   readonly concurrency: number
   readonly prefetch: number
@@ -34,10 +51,10 @@ export interface WorkerLimits {
   readonly leaseMs: number
 }
 
-export function limitsOf(options: WorkerOptions): WorkerLimits {
+export function limitsOf(options: WorkerOptions, size = 1): WorkerLimits {
   const { concurrency = 1, timeout = '5m', lease = '30s' } = options
-  const { prefetch = concurrency * 2 } = options
-  for (const [name, value] of Object.entries({ concurrency, prefetch })) {
+  const { prefetch = concurrency * size * 2 } = options
+  for (const [name, value] of Object.entries({ concurrency, prefetch, size })) {
     if (Number.isInteger(value) && value >= 1) continue
     const why = `${name} is a whole number of at least 1, not ${value}.`
     throw new ClientError({ code: 'SPILLWAY_E_OPTION', why })
@@ -77,7 +94,7 @@ export interface Worker {
 interface Running {
   readonly abort: AbortController
   finished: Promise<void>
-  message: IncomingMessage<unknown> | undefined
+  messages: readonly IncomingMessage<unknown>[]
 }
 
 export class HandlerWorker<Out> implements Worker {
@@ -85,7 +102,7 @@ export class HandlerWorker<Out> implements Worker {
   readonly ended: Promise<void>
   readonly #intake: Intake<Out>
   readonly #limits: WorkerLimits
-  readonly #handler: Handler<Out>
+  readonly #handling: Handling<Out>
   readonly #lanes = new Lanes<Delivery>()
   readonly #running = new Set<Running>()
   /** Everything that is leased to this worker. */
@@ -93,14 +110,17 @@ export class HandlerWorker<Out> implements Worker {
   readonly #settling = new Set<Promise<void>>()
   #consumer: Consumer | undefined
   #renewal: Timer | undefined
+  /** Runs while a load that is not full waits for more. */
+  #waiting: Timer | undefined
+  #isWaitOver = false
   #isStopping = false
   #draining: Promise<void> | undefined
   #end!: (error: Error | undefined) => void
 
-  constructor(intake: Intake<Out>, limits: WorkerLimits, handler: Handler<Out>, setup: Setup) {
+  constructor(intake: Intake<Out>, limits: WorkerLimits, handling: Handling<Out>, setup: Setup) {
     this.#intake = intake
     this.#limits = limits
-    this.#handler = handler
+    this.#handling = handling
     this.ended = new Promise((resolve, reject) => {
       this.#end = error => (error === undefined ? resolve() : reject(error))
     })
@@ -128,7 +148,8 @@ export class HandlerWorker<Out> implements Worker {
     const { policy, endpoint, group } = this.#intake
     const { concurrency, prefetch, leaseMs } = this.#limits
     const { driver } = policy.session
-    const credit = driver.distance === 'near' ? concurrency : Math.max(prefetch, concurrency)
+    const inHand = concurrency * this.#handling.size
+    const credit = driver.distance === 'near' ? inHand : Math.max(prefetch, inHand)
     this.#consumer = await driver.consume(
       endpoint,
       { group, credit, concurrency, leaseMs },
@@ -155,83 +176,120 @@ export class HandlerWorker<Out> implements Worker {
   }
 
   #pump(): void {
+    const { size } = this.#handling
     while (!this.#isStopping && this.#running.size < this.#limits.concurrency) {
-      const delivery = this.#lanes.next()
-      if (delivery === undefined) return
-      const running: Running = {
-        abort: new AbortController(),
-        finished: Promise.resolve(),
-        message: undefined,
-      }
-      this.#running.add(running)
-      running.finished = this.#run(delivery, running).finally(() => {
-        this.#running.delete(running)
-        this.#pump()
-      })
+      const count = this.#lanes.readyCount
+      if (count === 0 || (count < size && this.#mustWait())) return
+      this.#waiting?.cancel()
+      this.#waiting = undefined
+      this.#isWaitOver = false
+      this.#begin(Array.from({ length: Math.min(count, size) }, () => this.#lanes.next()!))
     }
+  }
+
+  /** For a load that is not full. */
+  #mustWait(): boolean {
+    if (this.#isWaitOver) return false
+    const { clock } = this.#intake.policy.session.context
+    this.#waiting ??= clock.schedule(this.#handling.waitMs, () => {
+      this.#waiting = undefined
+      this.#isWaitOver = true
+      this.#pump()
+    })
+    return true
+  }
+
+  #begin(load: readonly Delivery[]): void {
+    const running: Running = {
+      abort: new AbortController(),
+      finished: Promise.resolve(),
+      messages: [],
+    }
+    this.#running.add(running)
+    running.finished = this.#run(load, running).finally(() => {
+      this.#running.delete(running)
+      this.#pump()
+    })
   }
 
   /** Never rejects: what goes wrong is reported, and the message comes again. */
-  async #run(delivery: Delivery, running: Running): Promise<void> {
-    const key = this.#keyOf(delivery)
+  async #run(load: readonly Delivery[], running: Running): Promise<void> {
     try {
-      await this.#handle(delivery, running)
+      await this.#handle(load, running)
     } catch (error) {
       this.#emitError(error)
     } finally {
-      this.#held.delete(delivery)
-      this.#lanes.finish(key)
-      if (!this.#isStopping) this.#consumer?.grant(1)
+      for (const delivery of load) {
+        this.#held.delete(delivery)
+        this.#lanes.finish(this.#keyOf(delivery))
+      }
+      if (!this.#isStopping) this.#consumer?.grant(load.length)
     }
   }
 
-  async #handle(delivery: Delivery, running: Running): Promise<void> {
+  async #handle(load: readonly Delivery[], running: Running): Promise<void> {
     const { policy } = this.#intake
     const { abort } = running
-    const message = await openMessage(this.#intake, delivery, abort.signal)
-    if (message === undefined) return
-    running.message = message
-    if (policy.guarantee === 'at-most-once') await acknowledgeFirst(message)
-    const timeout = this.#limitTime(message, abort)
+    const messages = await this.#open(load, abort.signal)
+    if (messages.length === 0) return
+    running.messages = messages
+    if (policy.guarantee === 'at-most-once') await Promise.all(messages.map(acknowledgeFirst))
+    const timeout = this.#limitTime(messages, abort)
     try {
-      await this.#call(message)
-      if (!message.isSettled) await message.ack()
-    } catch (error) {
-      if (message.isSettled) {
-        // It failed after it had been settled, or the settling itself did.
-        if (!abort.signal.aborted) this.#emitError(error)
-      } else if (policy.guarantee === 'at-most-once') {
-        const thrown = error instanceof Error ? error : new Error(String(error))
-        const { source } = policy
-        const { id, attempt } = message
-        policy.session.emit({
-          kind: 'failed',
-          source,
-          id,
-          attempt,
-          error: thrown,
-          outcome: 'dropped',
-        })
-      } else {
-        await this.#failKeyed(message, error)
-      }
+      const outcome = await this.#outcome(messages)
+      const settling = messages.map((message, at) => this.#settle(message, outcome(at), abort))
+      await Promise.all(settling)
     } finally {
       timeout.cancel()
     }
-    await message.settling
   }
 
-  async #call(message: IncomingMessage<Out>): Promise<void> {
-    const { policy, group } = this.#intake
-    const { telemetry } = policy.session
-    if (telemetry === undefined) {
-      await this.#handler(message.body, message)
-      return
+  /** Those that have found their end already are left out. */
+  async #open(load: readonly Delivery[], signal: AbortSignal): Promise<IncomingMessage<Out>[]> {
+    const messages: IncomingMessage<Out>[] = []
+    for (const delivery of load) {
+      try {
+        const message = await openMessage(this.#intake, delivery, signal)
+        if (message === undefined) continue
+        // Its lease is not renewed any more, though others of its load are still being handled.
+        message.onSettle = () => this.#held.delete(delivery)
+        messages.push(message)
+      } catch (error) {
+        this.#emitError(error)
+      }
     }
-    const where = { source: policy.source, group: group?.name }
-    await telemetry.handling(message.delivery, where, async () => {
-      await this.#handler(message.body, message)
-    })
+    return messages
+  }
+
+  async #outcome(
+    messages: readonly IncomingMessage<Out>[],
+  ): Promise<(at: number) => Failure | undefined> {
+    try {
+      const failures = await this.#handling.call(messages)
+      return at => failures[at]
+    } catch (error) {
+      return () => ({ error })
+    }
+  }
+
+  async #settle(
+    message: IncomingMessage<Out>,
+    failure: Failure | undefined,
+    abort: AbortController,
+  ): Promise<void> {
+    if (message.isSettled) {
+      // It failed after it had been settled, or because of that.
+      if (failure !== undefined && !abort.signal.aborted) this.#emitError(failure.error)
+      await message.settling.catch(error => {
+        if (error !== failure?.error) this.#emitError(error)
+      })
+    } else if (failure === undefined) {
+      await message.ack().catch(error => this.#emitError(error))
+    } else if (this.#intake.policy.guarantee === 'at-most-once') {
+      message.drop(failure.error)
+    } else {
+      await this.#failKeyed(message, failure.error).catch(error => this.#emitError(error))
+    }
   }
 
   /** What waits behind a message that goes back must not overtake it. */
@@ -244,12 +302,14 @@ export class HandlerWorker<Out> implements Worker {
   }
 
   /** When the time is over, the message goes back although its handler still runs. */
-  #limitTime(message: IncomingMessage<Out>, abort: AbortController): Timer {
+  #limitTime(messages: readonly IncomingMessage<Out>[], abort: AbortController): Timer {
     const { timeoutMs } = this.#limits
     return this.#intake.policy.session.context.clock.schedule(timeoutMs, () => {
       const why = `the handler of ${this.#intake.policy.source} took longer than ${timeoutMs} ms.`
       const error = new TimeoutError({ code: 'SPILLWAY_T_HANDLER', why })
-      if (!message.isSettled && !message.isDone) this.#track(this.#failKeyed(message, error))
+      for (const message of messages) {
+        if (!message.isSettled && !message.isDone) this.#track(this.#failKeyed(message, error))
+      }
       abort.abort(error)
     })
   }
@@ -284,6 +344,7 @@ export class HandlerWorker<Out> implements Worker {
 
   async #drain(timeoutMs: number): Promise<void> {
     this.#isStopping = true
+    this.#waiting?.cancel()
     await this.ready.catch(() => {})
     await this.#consumer?.stop()
     this.#giveBack(this.#lanes.takeAll())
@@ -307,14 +368,17 @@ export class HandlerWorker<Out> implements Worker {
     if (outcome !== 'late') return
     const why = `the drain of ${this.#intake.policy.source} waited ${timeoutMs} ms.`
     const error = new TimeoutError({ code: 'SPILLWAY_T_DRAIN', why })
-    for (const { abort, message } of this.#running) {
-      if (message?.isSettled === false && !message.isDone) this.#track(message.release())
+    for (const { abort, messages } of this.#running) {
+      for (const message of messages) {
+        if (!message.isSettled && !message.isDone) this.#track(message.release())
+      }
       abort.abort(error)
     }
   }
 
   #endedByBackend(error: Error): void {
     this.#isStopping = true
+    this.#waiting?.cancel()
     this.#renewal?.cancel()
     this.#lanes.takeAll()
     this.#held.clear()
@@ -325,6 +389,29 @@ export class HandlerWorker<Out> implements Worker {
   #emitError(error: unknown): void {
     const thrown = error instanceof Error ? error : new Error(String(error))
     this.#intake.policy.session.emit({ kind: 'error', error: thrown })
+  }
+}
+
+/** One message at a time, in its own trace. */
+export function oneByOne<Out>(
+  { policy, group }: Intake<Out>,
+  handler: Handler<Out>,
+): Handling<Out> {
+  const { telemetry } = policy.session
+  const where = { source: policy.source, group: group?.name }
+  return {
+    size: 1,
+    waitMs: 0,
+    call: async ([message]) => {
+      const { body, delivery } = message!
+      if (telemetry === undefined) await handler(body, message!)
+      else {
+        await telemetry.handling(delivery, where, async () => {
+          await handler(body, message!)
+        })
+      }
+      return []
+    },
   }
 }
 

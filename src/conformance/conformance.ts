@@ -10,6 +10,7 @@
  *     }
  */
 
+import { batchCases } from './batches.ts'
 import { boxCases } from './boxes.ts'
 import { consumingCases } from './consuming.ts'
 import { deadLetterCases } from './dead-letters.ts'
@@ -27,6 +28,7 @@ export type { Case, Subject } from './trial.ts'
 export const conformanceCases: readonly Case[] = [
   ...sendingCases,
   ...consumingCases,
+  ...batchCases,
   ...retryCases,
   ...deadLetterCases,
   ...keyCases,

@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict'
 import { after, before, beforeEach, describe, it } from 'node:test'
 import { setTimeout as wait } from 'node:timers/promises'
-import { connect, queue, topic } from '../../src/client/client.ts'
+import { connect, type OutboxRow, type OutboxStore, queue, topic } from '../../src/client/client.ts'
 
 /** What is asked of the SDK; loaded by name, so that nothing here needs it to compile. */
 interface FinishedSpan {
@@ -151,6 +151,59 @@ describe('OpenTelemetry', { skip: missing }, () => {
       send?.links.map(({ context }) => context.spanId),
       created.map(span => span.spanContext().spanId),
     )
+  })
+
+  it('links a batch that is handled to what sent each of its messages, and what follows to it', async () => {
+    await using bus = await connect('memory:')
+    const options = { size: 3, wait: '1h' }
+    bus.consumeBatch(
+      orders,
+      async batch => {
+        await bus.publish(placed, { id: 'after' })
+        return Promise.allSettled(
+          batch.map(async ({ body }) => {
+            if (body.id === 'o-2') throw new RangeError('the gateway said no')
+          }),
+        )
+      },
+      options,
+    )
+    await bus.send(orders, [{ id: 'o-1' }, { id: 'o-2' }, { id: 'o-3' }])
+    await until('it is handled', () => named('process orders').length === 1)
+    const [process] = named('process orders')
+    assert.deepEqual(
+      process?.links.map(({ context }) => context.spanId).sort(),
+      named('create orders')
+        .map(span => span.spanContext().spanId)
+        .sort(),
+    )
+    assert.equal(process?.attributes['messaging.batch.message_count'], 3)
+    assert.equal(process?.attributes['error.type'], 'RangeError')
+    const [after] = named('send order.placed')
+    assert.equal(after?.parentSpanContext?.spanId, process?.spanContext().spanId)
+  })
+
+  it('keeps the trace of what waits in an outbox', async () => {
+    await using bus = await connect('memory:')
+    const rows: OutboxRow[] = []
+    const store: OutboxStore<undefined> = {
+      prepare: async () => {},
+      insert: async (_, added) => {
+        for (const row of added) rows.push({ ...row, sequence: String(rows.length) })
+      },
+      relay: async (countMax, send) => {
+        await send(rows.splice(0, countMax))
+        return true
+      },
+    }
+    const outbox = bus.outbox(store, { every: '1h' })
+    bus.consume(orders, () => outbox.publish(undefined, placed, { id: 'later' }))
+    await bus.send(orders, { id: 'o-1' })
+    await until('it is handled', () => named('process orders').length === 1)
+    await outbox.flush()
+    const [send] = named('send order.placed')
+    const [handler] = named('process orders')
+    assert.equal(send?.parentSpanContext?.spanId, handler?.spanContext().spanId)
   })
 
   it('says what a handler threw, and counts it', async () => {

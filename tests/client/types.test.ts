@@ -34,6 +34,11 @@ async function neverRun(bus: Bus): Promise<void> {
   await bus.send(orders, { id: 'o-1' })
   // @ts-expect-error one wrong shape among several
   await bus.send(orders, [order, { id: 'o-2' }])
+  bus.consumeBatch(orders, batch => same<(typeof batch)[number]['body'], Order>(true), { size: 9 })
+  // @ts-expect-error a batch has a size
+  bus.consumeBatch(orders, () => {}, {})
+  // @ts-expect-error a queue is consumed, a topic subscribed to
+  bus.consumeBatch(placed, () => {}, { size: 9 })
   // @ts-expect-error a topic is published to
   await bus.send(placed, order)
   // @ts-expect-error a queue is sent to
