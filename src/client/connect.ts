@@ -5,6 +5,7 @@ import { systemClock } from '../platform/clock.ts'
 import { systemRandom } from '../platform/random.ts'
 import { type Duration, toMs } from './backoff.ts'
 import { Bus } from './bus.ts'
+import { cloudEventsDriver } from './cloud-events.ts'
 import type { BusEvent, OpenDriver } from './driver.ts'
 import { ClientError } from './errors.ts'
 import { openTelemetry } from './opentelemetry.ts'
@@ -28,6 +29,11 @@ export interface ConnectOptions {
    * was registered before. Default true.
    */
   readonly telemetry?: boolean | undefined
+  /**
+   * `cloudevents`: messages carry the attributes of CloudEvents 1.0 beside our own headers, and
+   * those of other producers are read. Default `spillway`: our own alone.
+   */
+  readonly headers?: 'spillway' | 'cloudevents' | undefined
   /** Further drivers by scheme, beside or in place of our own. */
   readonly drivers?: { readonly [scheme: string]: OpenDriver } | undefined
   /** For tests. */
@@ -62,7 +68,10 @@ export async function connect(url: string, options: ConnectOptions = {}): Promis
   const { onEvent, clock = systemClock, random = systemRandom } = options
   const openDriver = await findDriver(url, options.drivers ?? {})
   const context = { clock, random, name, emit: (event: BusEvent) => onEvent?.(event) }
-  const driver = await openDriver(url, context)
+  const opened = await openDriver(url, context)
+  const now = () => clock.now()
+  const driver =
+    options.headers === 'cloudevents' ? cloudEventsDriver(opened, { source: name, now }) : opened
   const { count = 10_000, bytes = 64 * 1024 * 1024 } = buffer
   const confirmMs = toMs(confirmTimeout)
   const settings = { name, emulate, confirmMs, bufferCount: count, bufferBytes: bytes }

@@ -1,6 +1,7 @@
 /** Cases about the way in: bodies, ids, headers, shapes, batches, bounds. */
 
 import assert from 'node:assert/strict'
+import type { Headers } from '../client/client.ts'
 import { eventually, numbered, parsed } from './shapes.ts'
 import type { Case, Item } from './trial.ts'
 
@@ -152,6 +153,28 @@ export const sendingCases: readonly Case[] = [
       circle.self = circle
       const sending = t.bus.send(t.anyQueue(), circle as never)
       await assert.rejects(sending, { code: 'SPILLWAY_V_JSON' })
+    },
+  },
+  {
+    name: 'by option, messages carry the attributes of CloudEvents beside our headers',
+    run: async t => {
+      const q = t.keyed()
+      const bus = await t.open({ headers: 'cloudevents', name: 'shop' })
+      const inbox = t.inbox<readonly [id: string, headers: Headers]>()
+      await t.work(q, (_, { id, headers }) => inbox.push([id, headers]))
+      const [receipt] = await bus.send(q, { n: 1, key: 'ada' })
+      const [[id, headers]] = (await inbox.first(1)) as [readonly [string, Headers]]
+      const found = Object.keys(headers).find(name => name.endsWith('specversion'))
+      assert.ok(found !== undefined, `in ${Object.keys(headers)}`)
+      const attribute = (name: string) => headers[found.replace('specversion', name)]
+      assert.equal(headers[found], '1.0')
+      assert.equal(id, receipt!.id)
+      assert.equal(attribute('id'), receipt!.id)
+      assert.equal(attribute('source'), 'shop')
+      assert.equal(attribute('type'), q.name)
+      assert.equal(attribute('subject'), 'ada')
+      assert.equal(attribute('partitionkey'), 'ada')
+      assert.match(attribute('time') ?? '', /^\d{4}-\d\d-\d\dT.*Z$/)
     },
   },
   {

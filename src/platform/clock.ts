@@ -24,6 +24,11 @@ export function parseTime(text: string): number {
   return Date.parse(text)
 }
 
+/** The other way round, in UTC. */
+export function formatTime(ms: number): string {
+  return new Date(ms).toISOString()
+}
+
 /** A timer of any length: the far part is waited for in pieces. */
 class SystemTimer implements Timer {
   readonly #dueAt: number
