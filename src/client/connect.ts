@@ -52,10 +52,18 @@ const embedded: Scheme = {
   needs: undefined,
 }
 
+const kafka: Scheme = {
+  load: () => import('./drivers/kafka/driver.ts'),
+  needs: '@platformatic/kafka',
+}
+
 /** Add a backend here, and its row to tests/tidy/boundaries.ts. */
 const schemes: { readonly [scheme: string]: Scheme } = {
   memory: embedded,
   file: embedded,
+  kafka,
+  kafkas: kafka,
+  'kafka+ssl': kafka,
 }
 
 /**
