@@ -30,6 +30,7 @@ import { keyOf, type Message, type Policy } from './message.ts'
 import { Outbox, type OutboxOptions, type OutboxStore } from './outbox.ts'
 import { type PlanUse, planRows } from './planning.ts'
 import { pull } from './pull.ts'
+import { type ReplayOptions, type ReplayResult, replay } from './replaying.ts'
 import { answer, Requester, type RequestOptions } from './requests.ts'
 import {
   type Bodies,
@@ -316,6 +317,18 @@ export class Bus {
     }
   }
 
+  /**
+   * A topic's history again, for one group: its handlers run again, nobody else's.
+   *
+   *     await bus.replay(placed, { group: 'billing', from: { timestamp: '2026-11-01' } })
+   */
+  async replay<In, Out>(contract: Topic<In, Out>, options: ReplayOptions): Promise<ReplayResult> {
+    this.#session.checkOpen()
+    await this.#prepare(contract)
+    const signal = this.#untilClosed(options.signal)
+    return replay(this.#session, contract, { ...options, signal })
+  }
+
   /** Asks, and waits for the answer of one of those who `respond`. */
   request<RequestIn, RequestOut, ReplyIn, ReplyOut>(
     contract: Rpc<RequestIn, RequestOut, ReplyIn, ReplyOut>,
@@ -483,12 +496,12 @@ export class Bus {
   }
 
   /**
-   * Uses a queue as it is on the backend, whatever this contract says, and makes it only when it is
-   * missing: for tools that know no more than its name.
+   * Uses a queue or topic as it is on the backend, whatever this contract says, and makes it only
+   * when it is missing: for tools that know no more than its name.
    */
-  async adopt<In, Out>(contract: Queue<In, Out>): Promise<void> {
-    await this.#session.adopt(queueEndpoint(contract))
-    const dead = deadLettersOf(contract)
+  async adopt<In, Out>(contract: Queue<In, Out> | Topic<In, Out>): Promise<void> {
+    await this.#session.adopt(endpointOf(contract))
+    const dead = contract.kind === 'queue' ? deadLettersOf(contract) : undefined
     if (dead !== undefined) await this.#session.adopt(dead)
   }
 

@@ -8,6 +8,7 @@
  * spillway-key          the key of the contract
  * spillway-type         the name of the contract that it was sent by
  * spillway-causation    the id of the message whose handler sent this one
+ * spillway-replay       the position in its history of an event that is replayed
  * traceparent           W3C trace context
  * spillway-reply-to, spillway-correlation, spillway-deadline     of requests
  * spillway-error, -error-message, -error-reason, -error-issues,
@@ -27,6 +28,7 @@ export const headerNames = {
   type: 'spillway-type',
   attempt: 'spillway-attempt',
   causation: 'spillway-causation',
+  replay: 'spillway-replay',
   trace: 'traceparent',
   traceState: 'tracestate',
   replyTo: 'spillway-reply-to',

@@ -15,6 +15,7 @@ import { boxCases } from './boxes.ts'
 import { consumingCases } from './consuming.ts'
 import { deadLetterCases } from './dead-letters.ts'
 import { keyCases } from './keys.ts'
+import { replayCases } from './replays.ts'
 import { requestCases } from './requests.ts'
 import { retryCases } from './retries.ts'
 import { sendingCases } from './sending.ts'
@@ -34,6 +35,7 @@ export const conformanceCases: readonly Case[] = [
   ...keyCases,
   ...timingCases,
   ...topicCases,
+  ...replayCases,
   ...requestCases,
   ...togetherCases,
   ...boxCases,
