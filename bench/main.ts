@@ -29,6 +29,7 @@ import { redisXadd } from './redis-xadd.ts'
 import { sqs } from './sqs.ts'
 import { start } from './start.ts'
 import { studio } from './studio.ts'
+import { studioPage } from './studio-page.ts'
 
 const questions: readonly (Question | AloneQuestion)[] = [
   amqpPublish,
@@ -45,6 +46,7 @@ const questions: readonly (Question | AloneQuestion)[] = [
   start,
   engine,
   studio,
+  studioPage,
   backlog10m,
 ]
 

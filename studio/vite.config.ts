@@ -6,13 +6,14 @@
 
 import { fileURLToPath } from 'node:url'
 import { defineConfig } from 'vite'
+import { doors } from './build/doors.ts'
 import { listings } from './build/listings.ts'
 
 const broker = process.env.SPILLWAY_URL ?? 'http://127.0.0.1:7420'
 
 export default defineConfig({
   root: fileURLToPath(new URL('.', import.meta.url)),
-  plugins: [listings(fileURLToPath(new URL('..', import.meta.url)))],
+  plugins: [listings(fileURLToPath(new URL('..', import.meta.url))), doors()],
   oxc: { jsx: { runtime: 'automatic', importSource: 'preact' } },
   build: {
     outDir: '../dist/studio',
@@ -21,6 +22,24 @@ export default defineConfig({
     modulePreload: { polyfill: false },
     assetsInlineLimit: 0,
     reportCompressedSize: false,
+    rolldownOptions: {
+      output: {
+        // A browser asks for six files at a time: what a page needs is in few.
+        codeSplitting: {
+          groups: [
+            {
+              name: 'kit',
+              test: /node_modules\/@?preact|preload-helper|\/studio\/src\/(ui\/|theme|router|learn\/chapter-list)/,
+            },
+            { name: 'live', test: /\/studio\/src\/operate\/(events|use-api|format|said|session)/ },
+            {
+              name: 'scene',
+              test: /\/src\/(engine|base|testing|simulator)\/(?!scenarios\/p)|\/learn\/(?!chapters\/(?!text)|listings|chapter-list)/,
+            },
+          ],
+        },
+      },
+    },
   },
   server: { port: 25000, proxy: { '/api': broker, '/metrics': broker } },
 })

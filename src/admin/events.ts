@@ -159,7 +159,7 @@ export class EventStreams {
   /** Pages that follow one queue have mostly come equally far. */
   #tailText(listener: Listener, queue: string, { json }: Beat): string {
     const next = this.#ports.engine.log(queue)?.next ?? 0
-    // A queue that was made anew counts since the beginning.
+    // A queue that was made anew counts from the beginning.
     const since = next < listener.position ? 0 : listener.position
     listener.position = next
     if (next === since) return ''

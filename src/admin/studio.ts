@@ -22,8 +22,9 @@ export const studioPolicy = [
 ].join('; ')
 
 export function addStudio(app: AdminApp, ports: AdminPorts): void {
+  // The same page behind each door, with what is needed there named in its head.
   const page = (context: Context): Response => {
-    const file = ports.studio?.('index.html')
+    const file = ports.studio?.(doorOf(context.req.path)) ?? ports.studio?.('index.html')
     if (file === undefined) return context.json(plainAnswer(ports))
     return answerFile(context, file)
   }
@@ -40,6 +41,12 @@ export function addStudio(app: AdminApp, ports: AdminPorts): void {
       return file === undefined ? next() : Promise.resolve(answerFile(context, file))
     })
   }
+}
+
+function doorOf(path: string): string {
+  if (path.startsWith('/operate')) return 'operate.html'
+  const chapter = /^\/learn\/([a-z-]+)\/?$/.exec(path)?.[1]
+  return chapter === undefined ? 'home.html' : `learn-${chapter}.html`
 }
 
 function plainAnswer({ about }: AdminPorts) {

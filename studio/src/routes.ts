@@ -6,6 +6,7 @@
 
 import type { ComponentType } from 'preact'
 import { chapterList } from './learn/chapter-list.ts'
+import { chapters } from './learn/chapters/chapters.ts'
 import { operateRoutes } from './operate/routes.ts'
 
 export interface PageProps {
@@ -20,7 +21,13 @@ export interface Route {
   readonly load: () => Promise<ComponentType<PageProps>>
 }
 
-const loadChapter = () => import('./learn/chapter-page.tsx').then(module => module.ChapterPage)
+async function loadChapter(slug: string): Promise<ComponentType<PageProps>> {
+  const [{ chapterPage }, body] = await Promise.all([
+    import('./learn/chapter-page.tsx'),
+    chapters[slug]!(),
+  ])
+  return chapterPage(slug, body)
+}
 
 export const routes: readonly Route[] = [
   {
@@ -41,11 +48,25 @@ export const routes: readonly Route[] = [
       half: 'learn',
       title: chapter.title,
       nav: { mark: String(index + 1), label: chapter.short },
-      load: loadChapter,
+      load: () => loadChapter(chapter.slug),
     }),
   ),
   ...operateRoutes,
 ]
+
+const loaded = new Map<string, ComponentType<PageProps>>()
+
+/** The page's component, where its code has come already. */
+export function loadedPage(route: Route): ComponentType<PageProps> | undefined {
+  return loaded.get(route.path)
+}
+
+/** Loads a page's code; rejects when it does not come. */
+export async function loadPage(route: Route): Promise<ComponentType<PageProps>> {
+  const page = await route.load()
+  loaded.set(route.path, page)
+  return page
+}
 
 /** The first route that the path fits, and what its names stand for. */
 export function matchRoute(

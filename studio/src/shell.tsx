@@ -2,9 +2,9 @@
 
 import { useSignal, useSignalEffect } from '@preact/signals'
 import type { ComponentType } from 'preact'
-import { useEffect, useRef } from 'preact/hooks'
+import { useLayoutEffect, useRef } from 'preact/hooks'
 import { here } from './router.ts'
-import { matchRoute, type PageProps, type Route, routes } from './routes.ts'
+import { loadedPage, loadPage, matchRoute, type PageProps, type Route, routes } from './routes.ts'
 import { chooseTheme, type Theme, theme } from './theme.ts'
 import { Button } from './ui/button.tsx'
 import { Empty } from './ui/empty.tsx'
@@ -23,7 +23,8 @@ export function Shell() {
   const match = matchRoute(path)
   const route = match?.route
 
-  useEffect(() => {
+  // Not after the paint: that would be a frame later.
+  useLayoutEffect(() => {
     let isCurrent = true
     isOpen.value = false
     if (route === undefined) {
@@ -31,7 +32,12 @@ export function Shell() {
       return
     }
     document.title = path === '/' ? route.title : `${route.title} · Spillway`
-    route.load().then(
+    const Known = loadedPage(route)
+    if (Known !== undefined) {
+      shown.value = { kind: 'page', path: route.path, Page: Known }
+      return
+    }
+    loadPage(route).then(
       Page => {
         if (isCurrent) shown.value = { kind: 'page', path: route.path, Page }
       },

@@ -1,16 +1,18 @@
 /** One chapter: its text, its scene, and the way to the next one. */
 
 import '../styles/learn.css'
-import { here } from '../router.ts'
+import type { ComponentType } from 'preact'
 import { PageHead } from '../ui/page-head.tsx'
 import { chapterList } from './chapter-list.ts'
-import { chapters } from './chapters/chapters.ts'
 
-export function ChapterPage() {
-  const slug = here.value.path.split('/').at(-1) ?? ''
+/** The page of a chapter, around its text. */
+export function chapterPage(slug: string, Body: ComponentType) {
+  return () => <ChapterPage slug={slug} Body={Body} />
+}
+
+function ChapterPage({ slug, Body }: { readonly slug: string; readonly Body: ComponentType }) {
   const index = chapterList.findIndex(entry => entry.slug === slug)
   const entry = chapterList[index]!
-  const Body = chapters[slug]!
   const [before, after] = [chapterList[index - 1], chapterList[index + 1]]
   return (
     <article class="chapter">

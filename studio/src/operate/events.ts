@@ -4,7 +4,7 @@
  */
 
 import { type Signal, useSignal } from '@preact/signals'
-import { useEffect, useRef } from 'preact/hooks'
+import { useLayoutEffect, useRef } from 'preact/hooks'
 import type { Events, Tail } from '../../../src/admin/contract.ts'
 
 export interface Wanted {
@@ -29,8 +29,9 @@ export function useEvents(wanted: Wanted, onTail?: (tail: Tail) => void): Heard 
   const isOpen = useSignal(true)
   const tell = useRef(onTail)
   tell.current = onTail
+  const isFirst = useRef(true)
   const query = queryOf(wanted)
-  useEffect(() => {
+  useLayoutEffect(() => {
     let source: EventSource | undefined
     const close = (): void => {
       source?.close()
@@ -57,8 +58,9 @@ export function useEvents(wanted: Wanted, onTail?: (tail: Tail) => void): Heard 
       })
       on(source, 'tail', value => tell.current?.(value))
     }
-    // A list that is scrolled through asks once, when it comes to rest.
-    const timer = setTimeout(open, 60)
+    // A list that is scrolled through asks once, when it comes to rest; the first time at once.
+    const timer = setTimeout(open, isFirst.current ? 0 : 60)
+    isFirst.current = false
     document.addEventListener('visibilitychange', open)
     return () => {
       clearTimeout(timer)

@@ -1,7 +1,7 @@
 /** Asking once, and again on demand; and doing something, with what went wrong beside it. */
 
 import { type Signal, useSignal } from '@preact/signals'
-import { useEffect } from 'preact/hooks'
+import { useLayoutEffect } from 'preact/hooks'
 import { type ApiError, api } from '../api.ts'
 
 export interface Asked<T> {
@@ -16,7 +16,8 @@ export function useApi<T>(path: string | undefined, everyMs?: number): Asked<T> 
   const failure = useSignal<string | undefined>(undefined)
   const round = useSignal(0)
   const asked = round.value
-  useEffect(() => {
+  // Before the paint, not after it: the answer is on its way while the page is drawn.
+  useLayoutEffect(() => {
     if (path === undefined) return
     const abort = new AbortController()
     const ask = (): void => {

@@ -1,5 +1,6 @@
 import { CodeView } from '../code-view.tsx'
-import { classicCode, workerCode } from '../listings.ts'
+import { classicCode } from '../listings/classic.ts'
+import { workerCode } from '../listings/worker.ts'
 import { Prose } from './text.tsx'
 
 export function Code() {

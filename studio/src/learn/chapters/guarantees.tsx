@@ -8,7 +8,7 @@ import {
 import { Simulation } from '../../../../src/simulator/simulation.ts'
 import { Button } from '../../ui/button.tsx'
 import { CodeView } from '../code-view.tsx'
-import { guaranteeCode } from '../listings.ts'
+import { guaranteeCode } from '../listings/guarantees.ts'
 import { Player } from '../player.ts'
 import { Scene } from '../scene.tsx'
 import { Prose, Try } from './text.tsx'

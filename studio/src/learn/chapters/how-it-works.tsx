@@ -1,5 +1,5 @@
 import { beTheConsumer, howItWorks } from '../../../../src/simulator/scenarios/guide.ts'
-import { rabbitConsumerCode } from '../listings.ts'
+import { rabbitConsumerCode } from '../listings/rabbitmq.ts'
 import { Scene } from '../scene.tsx'
 import { Prose, Try } from './text.tsx'
 

@@ -1,7 +1,7 @@
 import { useMemo } from 'preact/hooks'
 import { patterns } from '../../../../src/simulator/scenarios/patterns.ts'
 import { here, setQuery } from '../../router.ts'
-import { patternCode } from '../listings.ts'
+import { patternCode } from '../listings/patterns.ts'
 import { Scene } from '../scene.tsx'
 import { Prose } from './text.tsx'
 

@@ -2,7 +2,7 @@ import { useMemo } from 'preact/hooks'
 import { type Pitfall, pitfalls } from '../../../../src/simulator/scenarios/pitfalls.ts'
 import { Simulation } from '../../../../src/simulator/simulation.ts'
 import { here, setQuery } from '../../router.ts'
-import { pitfallCode } from '../listings.ts'
+import { pitfallCode } from '../listings/pitfalls.ts'
 import { Scene } from '../scene.tsx'
 import { Prose, Try } from './text.tsx'
 

@@ -1,5 +1,5 @@
 import { problem } from '../../../../src/simulator/scenarios/guide.ts'
-import { monolithCode } from '../listings.ts'
+import { monolithCode } from '../listings/monolith.ts'
 import { Scene } from '../scene.tsx'
 import { Prose, Try } from './text.tsx'
 

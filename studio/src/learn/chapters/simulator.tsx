@@ -1,5 +1,5 @@
 import { simulator } from '../../../../src/simulator/scenarios/guide.ts'
-import { workerCode } from '../listings.ts'
+import { workerCode } from '../listings/worker.ts'
 import { Scene } from '../scene.tsx'
 import { Prose, Try } from './text.tsx'
 

@@ -1,5 +1,5 @@
 import { solution } from '../../../../src/simulator/scenarios/guide.ts'
-import { rabbitProducerCode } from '../listings.ts'
+import { rabbitProducerCode } from '../listings/rabbitmq.ts'
 import { Scene } from '../scene.tsx'
 import { Prose, Try } from './text.tsx'
 

@@ -1,0 +1,145 @@
+/**
+ * How soon can a reader use the studio, and does it keep up with its dots? In a real Chromium, from
+ * a broker on loopback.
+ */
+
+import type { Browser, Page } from 'playwright-core'
+import { startSpillway } from '../tests/harness/broker.ts'
+import { percentile, summarise } from '../tests/harness/statistics.ts'
+import { chromiumPath, startChromium } from '../tests/studio/browser.ts'
+import type { AloneQuestion, Figure, Measurement } from './question.ts'
+
+const visits: readonly Figure[] = [
+  { name: 'painted first', unit: 'ms', better: 'lower' },
+  { name: 'interactive', unit: 'ms', better: 'lower' },
+]
+
+const frames: readonly Figure[] = [
+  { name: 'frames', unit: 'a second', better: 'higher' },
+  { name: '99 of 100 frames within', unit: 'ms', better: 'lower' },
+  { name: 'dots at the end', unit: 'dots', better: 'higher' },
+]
+
+/** Where a visit begins, and what is there once the reader can act. */
+const doors = [
+  ['/', 'the start', 'main a[href^="/learn/"]'],
+  ['/learn/simulator', 'the simulator', '.scene .time-controls button, .scene button'],
+  ['/operate', 'the live overview', 'main .panel'],
+] as const
+
+export const studioPage: AloneQuestion = {
+  name: 'studio-page',
+  title: 'the studio in Chromium: visits with an empty cache, and a thousand dots',
+  aloneCases: ({ quick }) => [
+    ...doors.map(([path, name, ready]) => ({
+      name: `a first visit: ${name}`,
+      figures: visits,
+      measure: () =>
+        withBrowser((browser, origin) => visit(browser, origin + path, ready, quick ? 2 : 9)),
+    })),
+    {
+      name: 'the simulator with a thousand dots',
+      figures: frames,
+      measure: () =>
+        withBrowser((browser, origin) => paintDots(browser, origin, quick ? 1000 : 6000)),
+    },
+  ],
+}
+
+async function withBrowser(
+  measure: (browser: Browser, origin: string) => Promise<Measurement>,
+): Promise<Measurement> {
+  if (chromiumPath === undefined) throw new Error('there is no Chromium here')
+  const broker = await startSpillway()
+  const browser = await startChromium()
+  try {
+    return await measure(browser, `http://127.0.0.1:${broker.httpPort}`)
+  } finally {
+    await browser.close()
+    await broker.stop()
+  }
+}
+
+/** The median of several visits, each with nothing in its cache. */
+async function visit(
+  browser: Browser,
+  url: string,
+  ready: string,
+  count: number,
+): Promise<Measurement> {
+  const painted: number[] = []
+  const interactive: number[] = []
+  for (let round = 0; round <= count; round++) {
+    const context = await browser.newContext({ viewport: { width: 1280, height: 900 } })
+    const page = await context.newPage()
+    await page.addInitScript(noteWhenReady(ready))
+    await page.goto(url)
+    const times = await page.evaluate<Times>(readTimes)
+    await context.close()
+    // The first one starts what all visits share, in the broker and in the browser.
+    if (round === 0) continue
+    painted.push(times.painted)
+    interactive.push(times.interactive)
+  }
+  return { values: [summarise(painted).median, summarise(interactive).median] }
+}
+
+interface Times {
+  readonly painted: number
+  readonly interactive: number
+}
+
+/** In the page: the time of the frame in which what the reader acts on is painted. */
+const noteWhenReady = (selector: string): string => `
+  globalThis.whenReady = new Promise(resolve => {
+    const look = () => {
+      if (document.querySelector(${JSON.stringify(selector)}) === null) requestAnimationFrame(look)
+      else requestAnimationFrame(() => setTimeout(() => resolve(performance.now())))
+    }
+    look()
+  })`
+
+const readTimes = `(async () => {
+  const interactive = await globalThis.whenReady
+  const [paint] = performance.getEntriesByName('first-contentful-paint')
+  return { painted: paint?.startTime ?? NaN, interactive }
+})()`
+
+async function paintDots(browser: Browser, origin: string, ms: number): Promise<Measurement> {
+  const page = await browser.newPage({ viewport: { width: 1280, height: 900 } })
+  await page.goto(`${origin}/learn/simulator`)
+  await page.locator('.scene').waitFor()
+  for (let spikes = 0; spikes < 11; spikes++) {
+    await page.getByRole('button', { name: /spike/i }).first().click()
+  }
+  await page.getByRole('button', { name: /play/i }).first().click()
+  const steps = await page.evaluate<number[]>(countFrames(ms))
+  const dots = await countDots(page)
+  await page.close()
+  steps.sort((left, right) => left - right)
+  const seconds = steps.reduce((sum, step) => sum + step, 0) / 1000
+  return { values: [steps.length / seconds, percentile(steps, 0.99), dots] }
+}
+
+/** In the page: the time between each two frames. */
+const countFrames = (ms: number): string => `new Promise(resolve => {
+  const steps = []
+  const began = performance.now()
+  let last = began
+  const next = () => {
+    const now = performance.now()
+    steps.push(now - last)
+    last = now
+    if (now - began < ${ms}) requestAnimationFrame(next)
+    else resolve(steps)
+  }
+  requestAnimationFrame(next)
+})`
+
+/** What waits in the queues' pools, as the boxes say it. */
+async function countDots(page: Page): Promise<number> {
+  const texts = await page.locator('.node.queue .counts').allInnerTexts()
+  return texts
+    .flatMap(text => text.match(/\d+/g) ?? [])
+    .reduce((sum, text) => sum + Number(text), 0)
+}
