@@ -4,6 +4,7 @@ import { renameSync, rmSync, writeFileSync } from 'node:fs'
 import type { Endpoint } from '../admin/contract.ts'
 import { EngineFailure } from '../engine/errors.ts'
 import { systemClock } from '../platform/clock.ts'
+import { easeCollection } from '../platform/collector.ts'
 import { onStopSignal, sinceStartMs } from '../platform/process.ts'
 import { type Broker, startBroker } from './broker.ts'
 import { CommandFailure, exitCodes, usageFailure } from './failure.ts'
@@ -16,6 +17,7 @@ import { readVersion } from './version.ts'
 export const serve: Command = async call => {
   const { settings, words, output } = call
   if (words.length > 0) throw usageFailure(`serve takes no words, not “${words[0]}”.`)
+  easeCollection()
   const plan = makePlan(settings)
   const log = await createLog({
     level: settings.quiet && call.origins.logLevel.kind === 'default' ? 'warn' : settings.logLevel,
