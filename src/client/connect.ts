@@ -57,6 +57,11 @@ const kafka: Scheme = {
   needs: '@platformatic/kafka',
 }
 
+const rabbitmq: Scheme = {
+  load: () => import('./drivers/rabbitmq/driver.ts'),
+  needs: 'rabbitmq-client',
+}
+
 /** Add a backend here, and its row to tests/tidy/boundaries.ts. */
 const schemes: { readonly [scheme: string]: Scheme } = {
   memory: embedded,
@@ -64,6 +69,8 @@ const schemes: { readonly [scheme: string]: Scheme } = {
   kafka,
   kafkas: kafka,
   'kafka+ssl': kafka,
+  amqp: rabbitmq,
+  amqps: rabbitmq,
 }
 
 /**

@@ -135,7 +135,7 @@ export class DeadLetters {
         }
       }
     } finally {
-      for (const delivery of held.reverse()) await delivery.settle({ kind: 'release' })
+      await Promise.all(held.reverse().map(delivery => delivery.settle({ kind: 'release' })))
     }
     return { looked, matched: redriven, redriven }
   }

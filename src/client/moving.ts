@@ -71,7 +71,7 @@ async function moveBatch(
   try {
     receipts = receiptsOf(messages, await sender.send(messages))
   } catch (error) {
-    for (const delivery of [...taken].reverse()) await delivery.settle({ kind: 'release' })
+    await Promise.all([...taken].reverse().map(delivery => delivery.settle({ kind: 'release' })))
     throw error
   }
   await Promise.all(taken.map(delivery => delivery.settle({ kind: 'done' })))

@@ -131,8 +131,11 @@ class Puller<Out> {
     const consumer = this.#consumer
     this.#consumer = undefined
     const open = [...this.#open.keys()].reverse()
-    for (const delivery of this.#arrived.reverse()) await delivery.settle({ kind: 'release' })
-    for (const message of open) await message[Symbol.asyncDispose]()
+    // In one turn, so that a backend can give back all of them in their order.
+    await Promise.all([
+      ...this.#arrived.reverse().map(delivery => delivery.settle({ kind: 'release' })),
+      ...open.map(message => message[Symbol.asyncDispose]()),
+    ])
     await consumer?.close()
   }
 

@@ -109,6 +109,8 @@ export class HandlerWorker<Out> implements Worker {
   readonly #held = new Set<Delivery>()
   readonly #settling = new Set<Promise<void>>()
   #consumer: Consumer | undefined
+  /** Credit that could not be granted yet. */
+  #owed = 0
   #renewal: Timer | undefined
   /** Runs while a load that is not full waits for more. */
   #waiting: Timer | undefined
@@ -158,7 +160,18 @@ export class HandlerWorker<Out> implements Worker {
         ended: error => this.#endedByBackend(error),
       },
     )
+    if (this.#owed > 0) this.#grant(0)
     if (driver.distance === 'far') this.#renewLater()
+  }
+
+  /** A driver may deliver before `consume` has returned: what is finished by then is owed to it. */
+  #grant(count: number): void {
+    if (this.#isStopping) return
+    this.#owed += count
+    if (this.#consumer === undefined) return
+    const granted = this.#owed
+    this.#owed = 0
+    this.#consumer.grant(granted)
   }
 
   #deliver(delivery: Delivery): void {
@@ -223,7 +236,7 @@ export class HandlerWorker<Out> implements Worker {
         this.#held.delete(delivery)
         this.#lanes.finish(this.#keyOf(delivery))
       }
-      if (!this.#isStopping) this.#consumer?.grant(load.length)
+      this.#grant(load.length)
     }
   }
 
@@ -319,7 +332,7 @@ export class HandlerWorker<Out> implements Worker {
     for (const delivery of [...deliveries].reverse()) {
       this.#held.delete(delivery)
       this.#track(delivery.settle({ kind: 'release' }))
-      if (!this.#isStopping) this.#consumer?.grant(1)
+      this.#grant(1)
     }
   }
 

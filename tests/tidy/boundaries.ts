@@ -43,7 +43,7 @@ function codec(protocol: string): Boundary {
 
 function driver(packages: readonly string[]): Boundary {
   return {
-    may: ['src/base', 'src/client/*'],
+    may: ['src/base', 'src/client/*', 'src/engine/ports.ts'],
     builtIn: ['*'],
     packages,
     instead: 'a driver imports base, the client and its own npm client',
