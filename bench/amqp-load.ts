@@ -1,10 +1,11 @@
 /**
- * The load generator, a process of its own: it takes a load as JSON in its first argument, and
+ * The load generator, a process of its own: it takes a load as JSON from its standard input, and
  * prints the result as JSON.
  */
 
+import { text } from 'node:stream/consumers'
 import { amqplibConsume, amqplibPublish } from './load/amqplib-loads.ts'
-import { rawConsume, rawFanout, rawLatency, rawPublish } from './load/raw-loads.ts'
+import { rawConsume, rawFanout, rawLatency, rawPublish, rawSpread } from './load/raw-loads.ts'
 import type { Load, LoadResult } from './load/specification.ts'
 
 function run(load: Load): Promise<LoadResult> {
@@ -17,8 +18,10 @@ function run(load: Load): Promise<LoadResult> {
       return rawLatency(load)
     case 'fanout':
       return rawFanout(load)
+    case 'spread':
+      return rawSpread(load)
   }
 }
 
-const load: Load = JSON.parse(process.argv[2] ?? '{}')
+const load: Load = JSON.parse(await text(process.stdin))
 console.log(JSON.stringify(await run(load)))

@@ -15,6 +15,7 @@ import type { RunningBroker } from '../tests/harness/broker.ts'
 import { alternate, formatSeries, type Series } from './alternate.ts'
 import { amqpBacklog } from './amqp-backlog.ts'
 import { amqpConsume } from './amqp-consume.ts'
+import { amqpCosts } from './amqp-costs.ts'
 import { amqpFanout } from './amqp-fanout.ts'
 import { amqpLatency } from './amqp-latency.ts'
 import { amqpPublish } from './amqp-publish.ts'
@@ -37,6 +38,7 @@ const questions: readonly (Question | AloneQuestion)[] = [
   amqpLatency,
   amqpFanout,
   amqpBacklog,
+  amqpCosts,
   kafkaProduce,
   kafkaProduceFlushed,
   kafkaConsume,

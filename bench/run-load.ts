@@ -10,10 +10,11 @@ const loadFile = fileURLToPath(new URL('./amqp-load.js', import.meta.url))
 
 export function runLoad(load: Load): Promise<LoadResult> {
   return new Promise((resolve, reject) => {
-    execFile(process.execPath, [loadFile, JSON.stringify(load)], (error, stdout, stderr) => {
+    const child = execFile(process.execPath, [loadFile], (error, stdout, stderr) => {
       if (error === null) resolve(JSON.parse(stdout))
       else reject(new Error(`the load generator failed: ${stderr || error.message}`))
     })
+    child.stdin?.end(JSON.stringify(load))
   })
 }
 

@@ -14,7 +14,8 @@ export interface RawConsumer {
 
 export interface ConsumerOptions {
   readonly address: LoadAddress
-  readonly queue: string
+  readonly queues: readonly string[]
+  /** Of each queue's consumer. */
   readonly prefetch: number
   /** How many deliveries to expect. */
   readonly messages: number
@@ -26,7 +27,7 @@ const ackFrame = encodeMethod(1, 'basic.ack', { deliveryTag: 0, multiple: false 
 const ackTagOffset = 11
 
 export async function openConsumer(options: ConsumerOptions): Promise<RawConsumer> {
-  const { address, queue, prefetch, messages, onBody } = options
+  const { address, queues, prefetch, messages, onBody } = options
   const client = await RawClient.open(address)
   await client.call(1, 'channel.open')
   await client.call(1, 'basic.qos', { prefetchCount: prefetch })
@@ -54,10 +55,12 @@ export async function openConsumer(options: ConsumerOptions): Promise<RawConsume
     if (written !== undefined) client.send(written)
     // The reply to a passive declare comes after the acks before it have been taken in.
     if (before < messages && settled >= messages) {
-      client.method(1, 'queue.declare', { queue, passive: true })
+      client.method(1, 'queue.declare', { queue: queues[0], passive: true })
     }
   })
-  client.method(1, 'basic.consume', { queue, consumerTag: 'load' })
+  for (const [index, queue] of queues.entries()) {
+    client.method(1, 'basic.consume', { queue, consumerTag: `load-${index}` })
+  }
   return { done: done.promise, close: () => client.close() }
 }
 

@@ -13,6 +13,7 @@ import type {
   LatencyLoad,
   LoadResult,
   PublishLoad,
+  SpreadLoad,
 } from './specification.ts'
 import { startStopwatch } from './stopwatch.ts'
 
@@ -20,8 +21,8 @@ export async function rawPublish(load: PublishLoad): Promise<LoadResult> {
   const { address, window } = load
   const body = Buffer.alloc(load.bodyBytes, 'x')
   const publishers = await Promise.all(
-    load.queues.map(routingKey =>
-      openPublisher({ address, exchange: '', routingKey, body, window }),
+    load.queues.map(queue =>
+      openPublisher({ address, exchange: '', routingKeys: [queue], body, window }),
     ),
   )
   const share = Math.floor(load.messages / publishers.length)
@@ -37,7 +38,7 @@ export async function rawConsume(load: ConsumeLoad): Promise<LoadResult> {
   const messages = Math.floor(load.messages / load.queues.length)
   const stop = startStopwatch()
   const consumers = await Promise.all(
-    load.queues.map(queue => openConsumer({ address, queue, prefetch, messages })),
+    load.queues.map(queue => openConsumer({ address, queues: [queue], prefetch, messages })),
   )
   await Promise.all(consumers.map(consumer => consumer.done))
   const result = stop(messages * consumers.length)
@@ -48,14 +49,38 @@ export async function rawConsume(load: ConsumeLoad): Promise<LoadResult> {
 export async function rawFanout(load: FanoutLoad): Promise<LoadResult> {
   const { address, messages, window, exchange } = load
   const body = Buffer.alloc(load.bodyBytes, 'x')
-  const publisher = await openPublisher({ address, exchange, routingKey: '', body, window })
+  const publisher = await openPublisher({ address, exchange, routingKeys: [''], body, window })
   const stop = startStopwatch()
   const consumers = await Promise.all(
-    load.queues.map(queue => openConsumer({ address, queue, prefetch: 1000, messages })),
+    load.queues.map(queue => openConsumer({ address, queues: [queue], prefetch: 1000, messages })),
   )
   await Promise.all([publisher.run(messages), ...consumers.map(consumer => consumer.done)])
   const result = stop(messages * consumers.length)
   await Promise.all([publisher.close(), ...consumers.map(consumer => consumer.close())])
+  return result
+}
+
+/** Pairs of a publisher and a consumer, each with its share of the queues, at the same time. */
+export async function rawSpread(load: SpreadLoad): Promise<LoadResult> {
+  const { address, window, queues, pairs } = load
+  const body = Buffer.alloc(load.bodyBytes, 'x')
+  const share = Math.floor(queues.length / pairs)
+  // Whole rounds, so that each queue gets equally many.
+  const messages = Math.max(1, Math.round(load.messages / queues.length)) * share
+  const open = async (pair: number) => {
+    const own = queues.slice(pair * share, (pair + 1) * share)
+    const publisher = await openPublisher({ address, exchange: '', routingKeys: own, body, window })
+    const consumer = await openConsumer({ address, queues: own, prefetch: 100, messages })
+    return { publisher, consumer }
+  }
+  const all: Awaited<ReturnType<typeof open>>[] = []
+  for (let pair = 0; pair < pairs; pair++) all.push(await open(pair))
+  const stop = startStopwatch()
+  await Promise.all(
+    all.flatMap(({ publisher, consumer }) => [publisher.run(messages), consumer.done]),
+  )
+  const result = stop(messages * pairs)
+  await Promise.all(all.flatMap(({ publisher, consumer }) => [publisher.close(), consumer.close()]))
   return result
 }
 
@@ -96,7 +121,7 @@ export async function rawLatency(load: LatencyLoad): Promise<LoadResult> {
   let received = 0
   const consumer = await openConsumer({
     address,
-    queue,
+    queues: [queue],
     prefetch: 1000,
     messages,
     onBody: (bytes, start) => {

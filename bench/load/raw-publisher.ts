@@ -15,7 +15,8 @@ export interface RawPublisher {
 export interface PublisherOptions {
   readonly address: LoadAddress
   readonly exchange: string
-  readonly routingKey: string
+  /** Taken in turn; all of one length. */
+  readonly routingKeys: readonly string[]
   readonly body: Buffer
   readonly window: number
 }
@@ -26,11 +27,16 @@ export async function openPublisher(options: PublisherOptions): Promise<RawPubli
   const client = await RawClient.open(options.address)
   await client.call(1, 'channel.open')
   await client.call(1, 'confirm.select')
-  const { exchange, routingKey, body, window } = options
-  const fields: Fields = { exchange, routingKey }
-  const message = encodePublish(1, fields, { deliveryMode: 2 }, body)
-  const blockCount = Math.max(1, Math.min(window >> 2, Math.floor(blockBytes / message.length)))
-  const block = Buffer.concat(Array.from({ length: blockCount }, () => message))
+  const { exchange, routingKeys, body, window } = options
+  const encoded = routingKeys.map(routingKey => {
+    const fields: Fields = { exchange, routingKey }
+    return encodePublish(1, fields, { deliveryMode: 2 }, body)
+  })
+  const messageBytes = encoded[0]!.length
+  const blockCount = Math.max(1, Math.min(window >> 2, Math.floor(blockBytes / messageBytes)))
+  while (encoded.length < blockCount) encoded.push(...encoded.slice(0, blockCount - encoded.length))
+  const ring = Buffer.concat(encoded)
+  const ringCount = encoded.length
 
   const confirms = new ConfirmCounter(window)
   let sent = 0
@@ -38,9 +44,10 @@ export async function openPublisher(options: PublisherOptions): Promise<RawPubli
   let finished = deferred<void>()
   const pump = (): void => {
     while (sent < total) {
-      const count = Math.min(blockCount, total - sent)
+      const at = sent % ringCount
+      const count = Math.min(blockCount, total - sent, ringCount - at)
       if (sent - confirms.count + count > window) return
-      client.send(count === blockCount ? block : block.subarray(0, count * message.length))
+      client.send(ring.subarray(at * messageBytes, (at + count) * messageBytes))
       sent += count
     }
   }

@@ -46,7 +46,17 @@ export interface FanoutLoad extends Common {
   readonly queues: readonly string[]
 }
 
-export type Load = PublishLoad | ConsumeLoad | LatencyLoad | FanoutLoad
+/** Each of the pairs publishes to its share of the queues in turn, and consumes from them. */
+export interface SpreadLoad extends Common {
+  readonly kind: 'spread'
+  readonly messages: number
+  readonly window: number
+  /** Names of one length. */
+  readonly queues: readonly string[]
+  readonly pairs: number
+}
+
+export type Load = PublishLoad | ConsumeLoad | LatencyLoad | FanoutLoad | SpreadLoad
 
 export interface LoadResult {
   /** What was counted: confirms, settled deliveries, or samples. */
