@@ -71,7 +71,20 @@ export async function* scan(
   }
 }
 
+/** Ends quietly when its signal aborts. */
 export async function* readTopic(
+  cluster: Cluster,
+  topic: string,
+  options: ReadOptions,
+): AsyncGenerator<FetchedRecord, void, undefined> {
+  try {
+    yield* readRange(cluster, topic, options)
+  } catch (error) {
+    if (options.signal?.aborted !== true) throw error
+  }
+}
+
+async function* readRange(
   cluster: Cluster,
   topic: string,
   { from, to, signal }: ReadOptions,

@@ -17,8 +17,9 @@ import {
   produceV10,
   produceV11,
 } from '@platformatic/kafka'
+import { ClientError } from '../../errors.ts'
 import type { Cluster, Lane } from './cluster.ts'
-import { failure, isPassing, responseOf } from './failures.ts'
+import { backend, failure, responseOf } from './failures.ts'
 import { sizeOf } from './records.ts'
 
 export type ProduceResponse = produceV11.ProduceResponse
@@ -50,13 +51,18 @@ interface Waiting {
 interface Identity {
   readonly id: bigint
   readonly epoch: number
+  /** The number of the next record in each partition. */
+  readonly sequences: NumericMap
 }
+
+const unknownTopic = 3
+/** No leader, another leader, too slow, not enough replicas, a disk that failed. */
+const passingCodes = new Set([5, 6, 7, 8, 9, 13, 19, 20, 56, 74, 75])
 
 export class Producer {
   readonly #cluster: Cluster
   readonly #lane: Lane
   readonly #nodes = new Map<number, { readonly waiting: Waiting[]; isSending: boolean }>()
-  readonly #sequences = new NumericMap()
   #identity: Promise<Identity> | undefined
 
   constructor(cluster: Cluster) {
@@ -89,7 +95,6 @@ export class Producer {
       } catch (error) {
         // Nobody knows how far the broker has counted: a new identity begins to count anew.
         this.#identity = undefined
-        this.#sequences.clear()
         for (const { reject, record } of batch) reject(failure(error, record.topic))
       }
     }
@@ -97,34 +102,32 @@ export class Producer {
   }
 
   async #sendBatch(node: number, batch: readonly Waiting[]): Promise<void> {
-    const { id, epoch } = await this.#identify()
+    const identity = await this.#identify()
+    const { id, epoch, sequences } = identity
     const records = batch.map(({ record }) => record)
     let target = node
     const response = await this.#cluster.persist(async () => {
+      const options = { producerId: id, producerEpoch: epoch, sequences }
+      const address = { node: target }
+      const asked = [acksAll, produceTimeoutMs, records, options] as const
       try {
-        return await this.#cluster.call(
-          this.#lane,
-          { node: target },
-          produceVersions,
-          acksAll,
-          produceTimeoutMs,
-          records,
-          { producerId: id, producerEpoch: epoch, sequences: this.#sequences },
-        )
+        return await this.#cluster.call(this.#lane, address, produceVersions, ...asked)
       } catch (error) {
         const inside = responseOf<ProduceResponse>(error)
-        if (inside === undefined || isPassing(error)) {
-          const { leaders } = await this.#cluster.topic(records[0]!.topic)
-          target = leaders[records[0]!.partition!] ?? target
-          throw error
-        }
-        return inside
+        if (inside !== undefined && !(await mayPass(this.#cluster, inside))) return inside
+        const { leaders } = await this.#cluster.topic(records[0]!.topic)
+        target = leaders[records[0]!.partition!] ?? target
+        throw inside === undefined ? error : again(error)
       }
     })
-    this.#answer(batch, response as ProduceResponse)
+    this.#answer(identity, batch, response as ProduceResponse)
   }
 
-  #answer(batch: readonly Waiting[], { responses }: ProduceResponse): void {
+  #answer(
+    { sequences }: Identity,
+    batch: readonly Waiting[],
+    { responses }: ProduceResponse,
+  ): void {
     const counts = new Map<string, number>()
     for (const { record, resolve, reject } of batch) {
       const place = `${record.topic}:${record.partition}`
@@ -137,21 +140,41 @@ export class Producer {
         resolve({ partition: answer.index, offset: Number(answer.baseOffset) + index })
       } else reject(failure(refusal(answer), record.topic))
     }
-    for (const [place, count] of counts) this.#sequences.postIncrement(place, count, 0)
+    for (const [place, count] of counts) sequences.postIncrement(place, count, 0)
     const isAllStored = responses.every(({ partitionResponses }) =>
       partitionResponses.every(({ errorCode }) => errorCode === 0),
     )
-    if (isAllStored) return
-    this.#identity = undefined
-    this.#sequences.clear()
+    if (!isAllStored) this.#identity = undefined
   }
 
   #identify(): Promise<Identity> {
     this.#identity ??= this.#cluster
       .insist(this.#lane, 'any', initVersions, null, 60_000, -1n, -1)
-      .then(({ producerId, producerEpoch }) => ({ id: producerId, epoch: producerEpoch }))
+      .then(({ producerId, producerEpoch }) => {
+        return { id: producerId, epoch: producerEpoch, sequences: new NumericMap() }
+      })
+    this.#identity.catch(() => {
+      this.#identity = undefined
+    })
     return this.#identity
   }
+}
+
+/** True when some partition was refused for what passes: by a broker that has not heard yet. */
+export async function mayPass(cluster: Cluster, { responses }: ProduceResponse): Promise<boolean> {
+  for (const { name, partitionResponses } of responses) {
+    for (const { errorCode } of partitionResponses) {
+      if (passingCodes.has(errorCode)) return true
+      if (errorCode === unknownTopic && (await cluster.find(name)) !== undefined) return true
+    }
+  }
+  return false
+}
+
+/** The same, to be tried again. */
+export function again(cause: unknown): ClientError {
+  const { code, why } = failure(cause, 'a send')
+  return new ClientError({ code, backend, why, retryable: true, cause })
 }
 
 /** The longest run of what waits that one request may hold, with one batch for each partition. */

@@ -26,6 +26,8 @@ export interface Held {
 }
 
 const version = '1'
+/** More than any process has in its hands: a longer range was not written by us. */
+const heldCountMax = 100_000
 const base = 36
 
 export class Progress {
@@ -46,12 +48,10 @@ export class Progress {
     if (kind !== version) return progress
     let at = offset
     for (const part of settled.split(',')) {
-      const [gap = Number.NaN, count = Number.NaN] = part
-        .split('.')
-        .map(text => parseInt(text, base))
-      if (!(count > 0)) continue
-      progress.settle(at + gap, count)
-      at += gap + count
+      const [, gap = '', count = ''] = /^([0-9a-z]+)\.([0-9a-z]+)$/.exec(part) ?? []
+      if (gap === '') continue
+      progress.settle(at + parseInt(gap, base), parseInt(count, base))
+      at += parseInt(gap, base) + parseInt(count, base)
     }
     at = offset
     for (const part of held.split(',')) {
@@ -60,7 +60,7 @@ export class Progress {
       const number = (text: string | undefined, fallback: number) =>
         text === undefined ? fallback : parseInt(text, base)
       at += number(match[1], 0)
-      const count = number(match[2], 1)
+      const count = Math.min(number(match[2], 1), heldCountMax)
       const attempt = number(match[3], 1)
       const isOut = match[4] === undefined
       for (let index = 0; index < count; index++) {

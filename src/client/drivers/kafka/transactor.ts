@@ -25,7 +25,13 @@ import type { Cluster, Lane } from './cluster.ts'
 import type { KafkaDelivery } from './delivery.ts'
 import { apiIdOf, failure, lost } from './failures.ts'
 import { type Member, topicsOf } from './offsets.ts'
-import { initVersions, type Landed, type ProduceResponse, produceVersions } from './producer.ts'
+import {
+  again,
+  initVersions,
+  type Landed,
+  type ProduceResponse,
+  produceVersions,
+} from './producer.ts'
 import type { Reader } from './reader.ts'
 import { sizeOf } from './records.ts'
 
@@ -213,23 +219,45 @@ export class Transactor {
     }
     const { transactionalId, producerId, epoch } = identity
     const partitions = [...topics].map(([name, numbers]) => ({ name, partitions: [...numbers] }))
-    await this.#cluster.insist(this.#lane, { transaction: transactionalId }, partitionsVersions, [
-      { transactionalId, producerId, producerEpoch: epoch, verifyOnly: false, topics: partitions },
-    ])
+    await this.#patiently([...topics.keys()], () =>
+      this.#cluster.call(this.#lane, { transaction: transactionalId }, partitionsVersions, [
+        {
+          transactionalId,
+          producerId,
+          producerEpoch: epoch,
+          verifyOnly: false,
+          topics: partitions,
+        },
+      ]),
+    )
     const places = new Map<MessageRecord, Landed>()
     for (const [node, own] of nodes) {
-      const response = await this.#cluster.insist(
-        this.#lane,
-        { node },
-        produceVersions,
-        acksAll,
-        produceTimeoutMs,
-        own,
-        { transactionalId, producerId, producerEpoch: epoch, sequences: this.#sequences },
+      const options = {
+        transactionalId,
+        producerId,
+        producerEpoch: epoch,
+        sequences: this.#sequences,
+      }
+      const asked = [acksAll, produceTimeoutMs, own, options] as const
+      const response = await this.#patiently([...topics.keys()], () =>
+        this.#cluster.call(this.#lane, { node }, produceVersions, ...asked),
       )
       this.#place(own, response as ProduceResponse, places)
     }
     return records.map(record => places.get(record)!)
+  }
+
+  /** A broker that has not heard of a new topic yet is asked again; one that is gone is gone. */
+  #patiently<T>(topics: readonly string[], run: () => Promise<T>): Promise<T> {
+    return this.#cluster.persist(async () => {
+      try {
+        return await run()
+      } catch (error) {
+        if (apiIdOf(error) !== 'UNKNOWN_TOPIC_OR_PARTITION') throw error
+        const found = await this.#cluster.findAll(topics)
+        throw found.length === topics.length ? again(error) : error
+      }
+    })
   }
 
   #place(
