@@ -76,13 +76,21 @@ class RabbitDriver implements Driver {
   }
 
   async #preparePlace(endpoint: Endpoint, { place, register }: Site): Promise<void> {
-    if (endpoint.role === 'main') {
-      const setup = setupOf(endpoint)
-      const { setup: was } = await register.open(setup)
-      if (was !== '' && was !== setup) throw conflict(endpoint.name, was, setup)
+    const make = () => this.#makeQueues(endpoint, place)
+    if (endpoint.role === 'dead') {
+      await this.#link.alone(`${place.base}~making`, make)
+      return
     }
+    const setup = setupOf(endpoint)
+    const { setup: was } = await register.open(setup, make)
+    if (was !== '' && was !== setup) throw conflict(endpoint.name, was, setup)
+    // What is there is declared again: it finds what was made otherwise, or deleted.
+    await make()
+  }
+
+  async #makeQueues(endpoint: Endpoint, place: Place): Promise<void> {
+    const settings = settingsOf(endpoint, place)
     for (const queue of place.queues) {
-      const settings = settingsOf(endpoint, place)
       await this.#link.ask(queue, channel =>
         channel.queueDeclare({ queue, durable: true, arguments: settings }),
       )

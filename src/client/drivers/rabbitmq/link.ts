@@ -14,6 +14,8 @@ export type Channel = LibraryChannel
 const connectMs = 10_000
 const retryLowMs = 100
 const retryHighMs = 5000
+/** How long somebody else makes something, about. */
+const lockedMs = 20
 /** Idle channels that are kept for the next question. */
 const idleMax = 4
 
@@ -113,6 +115,26 @@ export class Link {
     const channel = await this.channel()
     await channel.confirmSelect()
     return channel
+  }
+
+  /** A queue that only one connection can have is a lock that outlives nobody. */
+  async alone<T>(queue: string, run: () => Promise<T>): Promise<T> {
+    for (;;) {
+      try {
+        await this.ask(queue, channel => channel.queueDeclare({ queue, exclusive: true }))
+        break
+      } catch (error) {
+        if ((error as ClientError).code !== 'SPILLWAY_E_LOCKED') throw error
+        await new Promise<void>(resolve => {
+          this.#context.clock.schedule(lockedMs, resolve)
+        })
+      }
+    }
+    try {
+      return await run()
+    } finally {
+      await this.ask(queue, channel => channel.queueDelete({ queue }))
+    }
   }
 
   /** Undefined: there is no such queue. */

@@ -64,9 +64,15 @@ export class Register {
     this.queue = registerName(base)
   }
 
-  /** What is there already, or `setup` when nothing was. */
-  async open(setup: string): Promise<Content> {
-    if ((await this.#link.find(this.queue)) === undefined) {
+  /**
+   * What is there already; else `make` is called, and then `setup` written. One client makes at a
+   * time: the broker answers who declares a queue a second time before the first one has it.
+   */
+  async open(setup: string, make: () => Promise<void>): Promise<Content> {
+    if ((await this.#link.find(this.queue)) !== undefined) return this.read()
+    return this.#link.alone(`${this.queue}~making`, async () => {
+      if ((await this.#link.find(this.queue)) !== undefined) return this.read()
+      await make()
       const content = { ...empty, setup }
       await this.#link.ask(this.queue, async channel => {
         const settings: Settings = { 'x-queue-type': 'classic', 'x-max-length': 1 }
@@ -74,8 +80,7 @@ export class Register {
         await this.#store(channel, content)
       })
       return content
-    }
-    return this.read()
+    })
   }
 
   /** Nothing, where a queue was made by others. */

@@ -11,7 +11,6 @@ import type {
   ReadOptions,
   Stored,
 } from '../../driver.ts'
-import type { ClientError } from '../../errors.ts'
 import { PlanError } from '../../errors.ts'
 import type { Site } from './hands.ts'
 import type { Link, Publication, Settings } from './link.ts'
@@ -21,7 +20,6 @@ import { Register } from './register.ts'
 import { positionOf, readStream } from './stream.ts'
 
 const copyCount = 500
-const againMs = 20
 
 export class Topics {
   readonly #link: Link
@@ -37,11 +35,15 @@ export class Topics {
     const setup = keyed
       ? `as a topic with keys, in ${partitionsOf(topic)} partitions`
       : 'as a topic'
-    const { setup: was } = await this.#register(name).open(setup)
+    const register = this.#register(name)
+    const { setup: was } = await register.open(setup, async () => {
+      await this.#link.ask(name, channel =>
+        channel.exchangeDeclare({ exchange: name, type: 'topic', durable: true }),
+      )
+      await this.#makeLog(topic)
+    })
     if (was !== setup) throw conflict(name, was, setup)
-    await this.#link.ask(name, channel =>
-      channel.exchangeDeclare({ exchange: name, type: 'topic', durable: true }),
-    )
+    // It finds another retention.
     await this.#makeLog(topic)
   }
 
@@ -75,7 +77,7 @@ export class Topics {
     const register = this.#register(topic.name)
     const isMade = async (): Promise<boolean> => (await register.read()).groups.includes(group.name)
     if (await isMade()) return make()
-    await this.#alone(`${site.place.base}~making`, async () => {
+    await this.#link.alone(`${site.place.base}~making`, async () => {
       await make()
       if (await isMade()) return
       await this.#fill(topic, group.from, site)
@@ -164,26 +166,6 @@ export class Topics {
       await channel.queueDelete({ queue: register.queue })
     })
     return groups
-  }
-
-  /** A queue that only one connection can have is a lock that outlives nobody. */
-  async #alone(queue: string, run: () => Promise<void>): Promise<void> {
-    for (;;) {
-      try {
-        await this.#link.ask(queue, channel => channel.queueDeclare({ queue, exclusive: true }))
-        break
-      } catch (error) {
-        if ((error as ClientError).code !== 'SPILLWAY_E_LOCKED') throw error
-        await new Promise<void>(resolve => {
-          this.#context.clock.schedule(againMs, resolve)
-        })
-      }
-    }
-    try {
-      await run()
-    } finally {
-      await this.#link.ask(queue, channel => channel.queueDelete({ queue }))
-    }
   }
 
   #register(name: string): Register {

@@ -62,8 +62,11 @@ export class Waits {
       'x-dead-letter-strategy': 'at-least-once',
       'x-overflow': 'reject-publish',
     }
-    await this.#link.ask(name, channel =>
-      channel.queueDeclare({ queue: name, durable: true, arguments: settings }),
+    // The broker answers a second declaration before the queue can be published to.
+    await this.#link.alone(`${name}~making`, () =>
+      this.#link.ask(name, channel =>
+        channel.queueDeclare({ queue: name, durable: true, arguments: settings }),
+      ),
     )
   }
 
