@@ -209,6 +209,7 @@ export const keyCases: readonly Case[] = [
       await t.work(q, handler, { concurrency: 4 })
       await t.bus.send(q, { n: 2, key: 'k' })
       await t.bus.send(q, { n: 1, key: 'k' }, { delay: t.unitMs })
+      assert.deepEqual(await inbox.first(1), [2])
       await t.pass(t.unitMs * 3)
       assert.deepEqual(inbox.all, [2])
       gate.open()
