@@ -62,6 +62,11 @@ const rabbitmq: Scheme = {
   needs: 'rabbitmq-client',
 }
 
+const redis: Scheme = {
+  load: () => import('./drivers/redis/driver.ts'),
+  needs: '@redis/client',
+}
+
 /** Add a backend here, and its row to tests/tidy/boundaries.ts. */
 const schemes: { readonly [scheme: string]: Scheme } = {
   memory: embedded,
@@ -71,6 +76,8 @@ const schemes: { readonly [scheme: string]: Scheme } = {
   'kafka+ssl': kafka,
   amqp: rabbitmq,
   amqps: rabbitmq,
+  redis,
+  rediss: redis,
 }
 
 /**
