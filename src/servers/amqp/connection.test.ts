@@ -508,10 +508,10 @@ test('a silent peer is given up after two heartbeats, and hears ours', () => {
 })
 
 test('who acknowledges nothing for too long loses the channel, or in 4.3 its place', () => {
-  const expired = (profile: ProfileName, type: string) => {
+  const expired = (profile: ProfileName, type: string, own = {}) => {
     const broker = newBroker(31, { profile, acknowledgeMs: 60_000 })
     const client = connect(broker)
-    declare(client, 'q', tableOf({ 'x-queue-type': type }), { durable: true })
+    declare(client, 'q', tableOf({ 'x-queue-type': type, ...own }), { durable: true })
     consume(client, 'q', 'slow')
     client.publish(1, { routingKey: 'q' })
     client.hear()
@@ -520,6 +520,8 @@ test('who acknowledges nothing for too long loses the channel, or in 4.3 its pla
     return `${heard}, ${broker.engine.log('q')?.ready} ready`
   }
   assert.equal(expired('4.2', 'classic'), 'channel.close, 1 ready')
+  assert.equal(expired('4.2', 'classic', { 'x-consumer-timeout': 90_000 }), ', 0 ready')
+  assert.equal(expired('4.2', 'quorum', { 'x-consumer-timeout': 2000 }), 'channel.close, 1 ready')
   assert.equal(expired('4.3', 'classic'), ', 0 ready')
   assert.equal(expired('4.3', 'quorum'), 'basic.cancel, 1 ready')
 })

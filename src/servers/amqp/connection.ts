@@ -488,12 +488,13 @@ export class Connection implements ServerConnection, ChannelHost {
 
   #checkOverdue(nowMs: number): void {
     const limitMs = this.broker.options.acknowledgeMs ?? limits.acknowledgeMs
-    if (limitMs === 0 && !this.broker.profile.consumerTimeouts) return
     for (const channel of this.channels.values()) {
-      if (channel.state !== 'open' || !this.#holdsTooLong(channel, nowMs, limitMs)) continue
+      const overdueMs =
+        channel.state === 'open' ? this.#holdsTooLong(channel, nowMs, limitMs) : undefined
+      if (overdueMs === undefined) continue
       const text =
         `delivery acknowledgement on channel ${channel.number} timed out. Timeout value used: ` +
-        `${limitMs} ms. This timeout value can be configured, see consumers doc guide to learn more`
+        `${overdueMs} ms. This timeout value can be configured, see consumers doc guide to learn more`
       this.#closeChannel(channel, 406, textOf(406, text), noMethod)
     }
   }
@@ -502,15 +503,15 @@ export class Connection implements ServerConnection, ChannelHost {
    * Since RabbitMQ 4.3 it is a matter of quorum queues alone, and of the consumer: one that
    * understands basic.cancel loses its place and not its channel.
    */
-  #holdsTooLong(channel: Channel, nowMs: number, limitMs: number): boolean {
+  #holdsTooLong(channel: Channel, nowMs: number, limitMs: number): number | undefined {
     if (!this.broker.profile.consumerTimeouts) return channel.overdue(nowMs, limitMs)
     const overdue = channel.overdueConsumers(nowMs, limitMs)
-    if (!this.cancelNotify) return overdue.length > 0
+    if (!this.cancelNotify) return overdue[0] && (overdue[0].timeoutMs ?? limitMs)
     for (const consumer of overdue) {
       channel.expel(consumer)
       channel.send(BasicCancel, { consumerTag: consumer.tag, noWait: true })
     }
-    return false
+    return undefined
   }
 
   // Alarms

@@ -82,7 +82,12 @@ const keys: { readonly [key: string]: Key } = {
   'stream-filter-size-bytes': { check: count, what: 'filter size' },
   'queue-mode': { check: oneOf('default', 'lazy'), what: 'queue-mode value' },
   'queue-version': { check: oneOf(1, 2), what: 'queue version' },
-  'consumer-timeout': { limit: true, check: count, what: 'consumer timeout' },
+  'consumer-timeout': {
+    argument: 'x-consumer-timeout',
+    limit: true,
+    check: count,
+    what: 'consumer timeout',
+  },
   'queue-leader-locator': { check: text, what: 'queue leader locator value' },
   'queue-master-locator': { check: text, what: 'queue master locator value' },
   'target-group-size': { limit: true, check: count, what: 'target quorum queue group size' },

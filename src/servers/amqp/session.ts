@@ -136,7 +136,7 @@ export class Consumer extends Holder implements ChannelConsumer {
   readonly exclusive: boolean
   readonly settledAtOnce: boolean
   readonly #quorum: boolean
-  readonly #timeoutMs: number | undefined
+  readonly timeoutMs: number | undefined
   readonly #held = new HeldSince()
   readonly #tagBytes: Uint8Array
   #subscription: Subscription | undefined
@@ -149,7 +149,7 @@ export class Consumer extends Holder implements ChannelConsumer {
     this.exclusive = options.exclusive
     this.settledAtOnce = options.noAck
     this.#quorum = options.quorum
-    this.#timeoutMs = options.timeoutMs
+    this.timeoutMs = options.timeoutMs
     this.#tagBytes = shortStringBytes(options.tag)
     const limited = !options.noAck && options.prefetch > 0
     this.credit = limited ? options.prefetch : Number.POSITIVE_INFINITY
@@ -194,10 +194,11 @@ export class Consumer extends Holder implements ChannelConsumer {
     if (this.credit !== Number.POSITIVE_INFINITY) this.#subscription?.grant(count)
   }
 
-  /** Where every consumer of a quorum queue has a time-out of its own (profile 4.3). */
+  /** Holds a delivery for longer than it may: than its own limit, or without one `limitMs`. */
   overdue(nowMs: number, limitMs: number): boolean {
-    const limit = this.#timeoutMs ?? limitMs
-    if (!this.#quorum || limit === 0) return false
+    const limit = this.timeoutMs ?? limitMs
+    const isExempt = this.channel.host.broker.profile.consumerTimeouts && !this.#quorum
+    if (isExempt || limit === 0) return false
     const { unacked } = this.channel
     const next = unacked.nextTag
     return this.#held.overdue({ low: unacked.lowTagOf(this) ?? next, next }, nowMs, limit)
@@ -598,12 +599,22 @@ export class Channel {
   }
 
   /** True when a delivery has waited for its acknowledgement longer than `limitMs`. */
-  overdue(nowMs: number, limitMs: number): boolean {
+  /**
+   * The limit that was overstepped, in ms. The oldest delivery decides. Where a consumer has a
+   * limit of its own each is looked at by itself; what basic.get fetched there has none.
+   */
+  overdue(nowMs: number, limitMs: number): number | undefined {
     const { lowTag, nextTag, size } = this.unacked
-    return this.#held.overdue({ low: size === 0 ? nextTag : lowTag, next: nextTag }, nowMs, limitMs)
+    for (const consumer of this.consumers.values()) {
+      if (!(consumer instanceof Consumer) || consumer.timeoutMs === undefined) continue
+      const [first] = this.overdueConsumers(nowMs, limitMs)
+      return first === undefined ? undefined : (first.timeoutMs ?? limitMs)
+    }
+    const waiting = { low: size === 0 ? nextTag : lowTag, next: nextTag }
+    return limitMs > 0 && this.#held.overdue(waiting, nowMs, limitMs) ? limitMs : undefined
   }
 
-  /** Consumers of quorum queues, each with its own limit, that hold something too long. */
+  /** Consumers, each with its own limit, that hold something too long. */
   overdueConsumers(nowMs: number, limitMs: number): Consumer[] {
     if (this.unacked.size === 0) return []
     const overdue = (one: ChannelConsumer): one is Consumer =>

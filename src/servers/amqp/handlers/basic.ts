@@ -27,6 +27,7 @@ import { fail, named, refuse } from '../errors.ts'
 import { limits } from '../limits.ts'
 import { integerOf, queueDefinitionOf } from '../mapping.ts'
 import { randomToken, replyPrefix, replyQueue, shortStringBytes } from '../names.ts'
+import { kindOf, mergeArguments } from '../policies.ts'
 import { checkConsumeArguments } from '../queue-arguments.ts'
 import {
   type Channel,
@@ -94,17 +95,28 @@ export function consume(channel: Channel, request: BasicConsume): void {
         priority,
         prefetch: channel.prefetch,
         quorum,
-        timeoutMs: quorum ? timeoutOf(info, vhost, request.arguments) : undefined,
+        timeoutMs: timeoutOf(channel, info, queue, request.arguments),
       })
   }
   if (!request.noWait) channel.send(BasicConsumeOk, { consumerTag: tag })
 }
 
-/** A consumer's own limit, or that of its queue. */
-function timeoutOf(info: LogInfo, vhost: string, own: FieldTable): number | undefined {
-  const ofQueue = queueDefinitionOf(info.config, vhost).arguments
-  return integerOf(own, 'x-consumer-timeout') ?? integerOf(ofQueue, 'x-consumer-timeout')
+/** A consumer's own limit (since 4.3), or that of its queue, by argument or by policy. */
+function timeoutOf(
+  { host }: Channel,
+  info: LogInfo,
+  queue: string,
+  own: FieldTable,
+): number | undefined {
+  const { broker, vhost } = host
+  const definition = queueDefinitionOf(info.config, vhost)
+  const policy = broker.policies.effective(vhost, queue, kindOf(definition))
+  const merged = mergeArguments(definition.arguments, policy)
+  const ofConsumer = broker.profile.consumerTimeouts ? integerOf(own, timeoutKey) : undefined
+  return ofConsumer ?? integerOf(merged, timeoutKey)
 }
+
+const timeoutKey = 'x-consumer-timeout'
 
 /** Engine: watch and read; the first delivery comes in a later turn. */
 function readStream(channel: Channel, info: LogInfo, queue: string, request: BasicConsume): void {
