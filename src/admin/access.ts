@@ -22,13 +22,19 @@ interface SignedIn {
   usedAt: number
 }
 
+/** What is asked of the process here. */
+export type AccessPorts = Pick<
+  AdminPorts,
+  'clock' | 'random' | 'about' | 'endpoints' | 'readOnly' | 'authenticate'
+>
+
 export class Access {
-  readonly #ports: AdminPorts
+  readonly #ports: AccessPorts
   readonly #sessions = new Map<string, SignedIn>()
   /** Times of failed sign-ins, the newest last. */
   #failures: number[] = []
 
-  constructor(ports: AdminPorts) {
+  constructor(ports: AccessPorts) {
     this.#ports = ports
   }
 

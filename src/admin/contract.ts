@@ -332,6 +332,8 @@ export interface Session {
   readonly required: boolean
   readonly user: string | null
   readonly readOnly: boolean
+  /** This studio looks at another backend: which one it is. */
+  readonly attached?: string | undefined
 }
 
 /** `POST /api/session`. */

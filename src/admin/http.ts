@@ -5,6 +5,8 @@
  */
 
 import { createServer, type RequestListener, type Server } from 'node:http'
+import type { Clock } from '../engine/ports.ts'
+import type { Admin } from './app.ts'
 import type { AdminPorts } from './ports.ts'
 
 export interface AdminServer {
@@ -23,11 +25,21 @@ export interface AdminListen {
 }
 
 /** Rejects with an errno name in `code`, such as `EADDRINUSE`. */
-export async function serveAdmin(ports: AdminPorts, address: AdminListen): Promise<AdminServer> {
+export function serveAdmin(ports: AdminPorts, address: AdminListen): Promise<AdminServer> {
+  const open = async () => (await import('./app.ts')).openAdmin(ports)
+  return serveApp(open, ports.clock, address)
+}
+
+/** Any application of this kind behind a port. */
+export async function serveApp(
+  open: () => Promise<Admin>,
+  clock: Clock,
+  address: AdminListen,
+): Promise<AdminServer> {
   let application: Promise<Application> | undefined
   let isClosed = false
   const load = (): Promise<Application> => {
-    application ??= loadApplication(ports)
+    application ??= loadApplication(open)
     return application
   }
   const stop = (): void => {
@@ -42,7 +54,7 @@ export async function serveAdmin(ports: AdminPorts, address: AdminListen): Promi
   }
   const server = await createListening(answer, address)
   // After this turn, so that whoever waits for the port goes on first.
-  ports.clock.soon(() => {
+  clock.soon(() => {
     if (!isClosed) void load().catch(() => {})
   })
   const bound = server.address()
@@ -82,12 +94,11 @@ interface Application {
   stop(): void
 }
 
-async function loadApplication(ports: AdminPorts): Promise<Application> {
-  const [{ getRequestListener }, { openAdmin }] = await Promise.all([
+async function loadApplication(open: () => Promise<Admin>): Promise<Application> {
+  const [{ getRequestListener }, { app, stop }] = await Promise.all([
     import('@hono/node-server'),
-    import('./app.ts'),
+    open(),
   ])
-  const { app, stop } = openAdmin(ports)
   const listener = getRequestListener(app.fetch, { overrideGlobalObjects: false })
   return { listener: (request, response) => void listener(request, response), stop }
 }

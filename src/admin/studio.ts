@@ -21,7 +21,7 @@ export const studioPolicy = [
   "frame-ancestors 'none'",
 ].join('; ')
 
-export function addStudio(app: AdminApp, ports: AdminPorts): void {
+export function addStudio(app: AdminApp, ports: Pick<AdminPorts, 'studio' | 'about'>): void {
   // The same page behind each door, with what is needed there named in its head.
   const page = (context: Context): Response => {
     const file = ports.studio?.(doorOf(context.req.path)) ?? ports.studio?.('index.html')
@@ -49,7 +49,7 @@ function doorOf(path: string): string {
   return chapter === undefined ? 'home.html' : `learn-${chapter}.html`
 }
 
-function plainAnswer({ about }: AdminPorts) {
+function plainAnswer({ about }: Pick<AdminPorts, 'about'>) {
   return {
     name: 'spillway',
     version: about.version,

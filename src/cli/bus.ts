@@ -38,7 +38,7 @@ export function queueNamed(name: string, { keyed }: { readonly keyed: boolean })
   }
 }
 
-function asFailure(error: unknown): unknown {
+export function asFailure(error: unknown): unknown {
   if (!(error instanceof ClientError)) return error
   const isUnsupported = error.code.startsWith('SPILLWAY_U_')
   const text = error.message.replace(`${error.code}  `, '')

@@ -23,6 +23,11 @@ export const commandTexts: { readonly [K in CommandName]: CommandText } = {
     summary: 'run the broker (the default)',
     example: 'spillway serve --data ./data --port-offset 1000',
   },
+  studio: {
+    usage: '[QUEUE | topic:NAME …]',
+    summary: "show the broker's studio; with a backend's URL, serve one that is attached to it",
+    example: 'spillway studio --url amqp://127.0.0.1 orders payments --open',
+  },
   queues: {
     usage: '[NAME]',
     summary: 'list the queues, or show one',

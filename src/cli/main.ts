@@ -29,6 +29,7 @@ export type Command = (call: CommandCall) => Promise<number>
 
 const commands: { readonly [K in CommandName]: () => Promise<Command> } = {
   serve: async () => (await import('./serve.ts')).serve,
+  studio: async () => (await import('./studio.ts')).studio,
   queues: async () => (await import('./queues.ts')).queues,
   peek: async () => (await import('./peek.ts')).peek,
   send: async () => (await import('./send.ts')).send,

@@ -14,6 +14,7 @@ import { usageFailure } from './failure.ts'
 
 export const commandNames = [
   'serve',
+  'studio',
   'queues',
   'peek',
   'send',
@@ -87,7 +88,7 @@ export const options = {
     placeholder: 'ADDRESS',
     fallback: '127.0.0.1' as string,
     help: 'address to listen on',
-    commands: brokers,
+    commands: [...brokers, 'studio'],
   },
   amqp: {
     kind: 'port',
@@ -209,12 +210,12 @@ export const options = {
     parse: parsePort,
     expects: 'a port (0 = any free one) or off',
     help: 'studio, admin API, health and metrics',
-    commands: brokers,
+    commands: [...brokers, 'studio'],
   },
   readOnlyStudio: {
     ...off,
     help: 'the studio and the admin API change nothing',
-    commands: ['serve', 'config'],
+    commands: ['serve', 'config', 'studio'],
   },
   portOffset: {
     kind: 'value',
@@ -223,7 +224,7 @@ export const options = {
     parse: value => parseInteger(value, 0, 65_535),
     expects: 'a whole number',
     help: 'added to every port but 0',
-    commands: brokers,
+    commands: [...brokers, 'studio'],
   },
   readyFile: {
     ...text,
@@ -321,8 +322,8 @@ export const options = {
     ...text,
     placeholder: 'URL',
     fallback: 'http://127.0.0.1:7420' as string,
-    help: "the broker's admin API; send, consume: or a backend, such as file:./data",
-    commands: [...clients, 'redrive', 'plan'],
+    help: "the broker's admin API; send, consume, studio: or a backend, such as file:./data",
+    commands: [...clients, 'redrive', 'plan', 'studio'],
   },
   from: {
     ...text,
@@ -460,6 +461,7 @@ export const options = {
     commands: ['consume'],
     flagOnly: true,
   },
+  open: { ...off, help: 'show it in the browser', commands: ['studio'], flagOnly: true },
   showOrigin: {
     ...off,
     help: 'where each value comes from',

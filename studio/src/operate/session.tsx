@@ -1,7 +1,7 @@
 /** The gate before the live pages: who has not signed in does it here. */
 
 import { signal, useSignal } from '@preact/signals'
-import type { ComponentChildren } from 'preact'
+import type { ComponentChildren, ComponentType } from 'preact'
 import { useEffect } from 'preact/hooks'
 import type { Session } from '../../../src/admin/contract.ts'
 import { type ApiError, api } from '../api.ts'
@@ -44,6 +44,7 @@ export function Live(props: { readonly children: ComponentChildren }) {
   const known = session.value
   if (known === undefined) return <p class="visually-hidden">Loading</p>
   if (known.required && known.user === null) return <SignIn />
+  if (known.attached !== undefined) return <Elsewhere readOnly={known.readOnly} />
   return (
     <div class="live stack">
       {(known.user !== null || known.readOnly) && (
@@ -58,6 +59,28 @@ export function Live(props: { readonly children: ComponentChildren }) {
         </p>
       )}
       {props.children}
+    </div>
+  )
+}
+
+/** The pages of a studio that looks at another backend; their code is loaded there alone. */
+const elsewhere = signal<ComponentType | undefined>(undefined)
+
+function Elsewhere({ readOnly }: { readonly readOnly: boolean }) {
+  useEffect(() => {
+    void import('./attached.tsx').then(module => {
+      elsewhere.value = module.AttachedPages
+    })
+  }, [])
+  const Pages = elsewhere.value
+  return (
+    <div class="live stack">
+      {readOnly && (
+        <p class="session row">
+          <span class="badge warn">Read only</span>
+        </p>
+      )}
+      {Pages === undefined ? <p class="visually-hidden">Loading</p> : <Pages />}
     </div>
   )
 }
