@@ -62,6 +62,27 @@ describe('requests in a stream of bytes', () => {
     }
   })
 
+  it('are each their own, however much alike their heads are', () => {
+    const one = (path: string, body: string, more = '') =>
+      `POST ${path} HTTP/1.1\r\n${host}Content-Length: ${body.length}\r\n${more}\r\n${body}`
+    const all =
+      one('/a', 'one') + one('/a', 'two') + one('/b', 'three') + one('/a', 'four', 'x:\r\n')
+    const read = () =>
+      readAll(all).map(({ path, headers, body }) => [
+        path,
+        headers['x'],
+        Buffer.from(body).toString(),
+      ])
+    const expected = [
+      ['/a', undefined, 'one'],
+      ['/a', undefined, 'two'],
+      ['/b', undefined, 'three'],
+      ['/a', '', 'four'],
+    ]
+    assert.deepEqual(read(), expected)
+    assert.deepEqual(read(), expected)
+  })
+
   it('say whether the connection goes on, and whether a go-ahead is awaited', () => {
     const [close] = readAll(`GET / HTTP/1.1\r\n${host}Connection: Close\r\n\r\n`)
     assert.equal(close!.keepAlive, false)

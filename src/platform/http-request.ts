@@ -51,9 +51,30 @@ interface Pending {
   readonly length: number | undefined
 }
 
+interface ParsedHead {
+  readonly head: HttpHead
+  /** Undefined: chunked. */
+  readonly length: number | undefined
+}
+
 const headEnd = Buffer.from('\r\n\r\n')
 const lineEnd = Buffer.from('\r\n')
 const token = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/
+const nothing = Buffer.alloc(0)
+
+/**
+ * Heads as they came, and what they say. Most clients send the same few heads again and again: then
+ * one look-up takes the place of all the parsing. What identifies somebody is not kept, and neither
+ * is what is long; so the whole is some 100 KB at most.
+ */
+const headsKnown = new Map<string, ParsedHead>()
+const headsKnownMax = 200
+const headKnownLengthMax = 500
+
+/** The same for the names of headers, as they are written: in lower case, and valid. */
+const namesKnown = new Map<string, string>()
+const namesKnownMax = 500
+const nameKnownLengthMax = 40
 
 /**
  * Holds the bytes of a connection that are not yet a whole request.
@@ -65,7 +86,7 @@ const token = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/
  */
 export class HttpReader {
   readonly #limits: HttpReaderLimits
-  #bytes: Buffer = Buffer.alloc(0)
+  #bytes: Buffer = nothing
   #isOurs = true
   #pending: Pending | undefined
   /** How far the end of a head, or of a chunked body, has been looked for. */
@@ -110,10 +131,11 @@ export class HttpReader {
   }
 
   #take(head: HttpHead, body: Uint8Array, end: number): HttpRequest {
-    this.#bytes = this.#bytes.subarray(end)
+    this.#bytes = end === this.#bytes.length ? nothing : this.#bytes.subarray(end)
     this.#pending = undefined
     this.#scanned = 0
-    return { ...head, body }
+    const { method, path, headers, keepAlive, expectsContinue } = head
+    return { method, path, headers, keepAlive, expectsContinue, body }
   }
 
   #readHead(): Pending | undefined {
@@ -131,10 +153,7 @@ export class HttpReader {
       return undefined
     }
     this.#scanned = 0
-    const { head, length } = parseHead(
-      this.#bytes.toString('latin1', 0, end),
-      this.#limits.headersMax,
-    )
+    const { head, length } = headOf(this.#bytes.toString('latin1', 0, end), this.#limits.headersMax)
     if (length !== undefined && length > bodyBytesMax) throw tooLarge(bodyBytesMax)
     return { head, start: end + headEnd.length, length }
   }
@@ -184,7 +203,20 @@ function tooLarge(max: number): HttpBreach {
   return new HttpBreach(413, `The request's body is longer than ${max} bytes.`)
 }
 
-function parseHead(text: string, headersMax: number): { head: HttpHead; length?: number } {
+function headOf(text: string, headersMax: number): ParsedHead {
+  const known = headsKnown.get(text)
+  if (known !== undefined) return known
+  const parsed = parseHead(text, headersMax)
+  const { headers } = parsed.head
+  const isAnonymous = headers['authorization'] === undefined && headers['cookie'] === undefined
+  if (isAnonymous && text.length <= headKnownLengthMax) {
+    if (headsKnown.size >= headsKnownMax) headsKnown.clear()
+    headsKnown.set(text, parsed)
+  }
+  return parsed
+}
+
+function parseHead(text: string, headersMax: number): ParsedHead {
   const firstEnd = text.indexOf('\r\n')
   const first = firstEnd < 0 ? text : text.slice(0, firstEnd)
   const methodEnd = first.indexOf(' ')
@@ -209,8 +241,7 @@ function parseHead(text: string, headersMax: number): { head: HttpHead; length?:
     keepAlive: isNew ? !connection.includes('close') : connection.includes('keep-alive'),
     expectsContinue: isNew && headers['expect']?.toLowerCase() === '100-continue',
   }
-  const length = lengthOf(headers)
-  return length === undefined ? { head } : { head, length }
+  return { head, length: lengthOf(headers) }
 }
 
 function readHeaders(
@@ -226,8 +257,7 @@ function readHeaders(
     const end = next < 0 ? text.length : next
     const colon = text.indexOf(':', start)
     if (colon < 0 || colon >= end) throw new HttpBreach(400, 'A header has no colon.')
-    const name = text.slice(start, colon).toLowerCase()
-    if (!token.test(name)) throw new HttpBreach(400, 'A header has no valid name.')
+    const name = nameOf(text.slice(start, colon))
     if (++count > headersMax)
       throw new HttpBreach(431, `There are more than ${headersMax} headers.`)
     const value = text.slice(colon + 1, end).trim()
@@ -236,6 +266,18 @@ function readHeaders(
     at = next
   }
   return headers
+}
+
+function nameOf(written: string): string {
+  const known = namesKnown.get(written)
+  if (known !== undefined) return known
+  const name = written.toLowerCase()
+  if (!token.test(name)) throw new HttpBreach(400, 'A header has no valid name.')
+  if (written.length <= nameKnownLengthMax) {
+    if (namesKnown.size >= namesKnownMax) namesKnown.clear()
+    namesKnown.set(written, name)
+  }
+  return name
 }
 
 /** Undefined: chunked (section 6.3). */
@@ -250,6 +292,7 @@ function lengthOf(headers: { readonly [name: string]: string | undefined }): num
     return undefined
   }
   if (length === undefined) return 0
+  if (/^\d{1,15}$/.test(length)) return Number(length)
   const lengths = new Set(length.split(',').map(part => part.trim()))
   const [only] = lengths
   if (lengths.size > 1 || !/^\d{1,15}$/.test(only!)) {

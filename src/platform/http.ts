@@ -220,9 +220,9 @@ class HttpConnection {
 
   answer(call: Call, status: number, headers: HttpCall['headers'], body: string): void {
     const keepAlive = call.keepAlive && !this.#server.isClosing
-    const text = answerText(this.#server.date, status, headers, body, keepAlive)
-    const hasBody = call.method !== 'HEAD' && body.length > 0
-    this.#link.write([Buffer.from(hasBody ? text + body : text, 'utf8')], noop)
+    const hasBody = call.method !== 'HEAD'
+    const answer = answerBytes(this.#server.date, { status, headers, body, hasBody, keepAlive })
+    this.#link.write([answer], noop)
     this.#call = undefined
     this.#since = performance.now()
     if (!keepAlive) {
@@ -245,8 +245,11 @@ class HttpConnection {
   #refuse({ status, message }: HttpBreach): void {
     this.#isClosed = true
     const headers = { 'content-type': 'text/plain' }
-    const text = answerText(this.#server.date, status, headers, message, false)
-    this.#link.write([Buffer.from(text + message, 'utf8')], noop)
+    const answer = answerBytes(this.#server.date, {
+      ...{ status, headers, body: message },
+      ...{ hasBody: true, keepAlive: false },
+    })
+    this.#link.write([answer], noop)
     this.#link.end()
   }
 
@@ -319,15 +322,23 @@ const reasons: { readonly [status: number]: string } = {
   505: 'HTTP Version Not Supported',
 }
 
-function answerText(
-  date: string,
-  status: number,
-  headers: HttpCall['headers'],
-  body: string,
-  keepAlive: boolean,
-): string {
+interface Answer {
+  readonly status: number
+  readonly headers: HttpCall['headers']
+  readonly body: string
+  /** False: only its length is told. */
+  readonly hasBody: boolean
+  readonly keepAlive: boolean
+}
+
+/** Text that is ASCII, as nearly all is, is not encoded but copied. */
+function answerBytes(date: string, answer: Answer): Buffer {
+  const { status, headers, body, hasBody, keepAlive } = answer
+  const length = Buffer.byteLength(body)
   let text = `HTTP/1.1 ${status} ${reasons[status] ?? 'Unknown'}\r\n`
   for (const name in headers) text += `${name}: ${headers[name]}\r\n`
-  if (status !== 204) text += `content-length: ${Buffer.byteLength(body)}\r\n`
-  return `${text}date: ${date}\r\nconnection: ${keepAlive ? 'keep-alive' : 'close'}\r\n\r\n`
+  if (status !== 204) text += `content-length: ${length}\r\n`
+  text += `date: ${date}\r\nconnection: ${keepAlive ? 'keep-alive' : 'close'}\r\n\r\n`
+  const isAscii = length === body.length && Buffer.byteLength(text) === text.length
+  return Buffer.from(hasBody ? text + body : text, isAscii ? 'latin1' : 'utf8')
 }

@@ -14,7 +14,7 @@ import { type Command, commands } from './commands.ts'
 import { fail, missing, SqsFailure, wireErrorOf } from './errors.ts'
 import { nameOfUrl } from './names.ts'
 import { answerPeek, isPeek } from './peek.ts'
-import type { Replies } from './replies.ts'
+import { type Replies, Reply } from './replies.ts'
 
 /** What is asked of HTTP. `platform/http.ts` makes such calls from node:http. */
 export interface HttpCall {
@@ -28,6 +28,8 @@ export interface HttpCall {
   respond(status: number, headers: { readonly [name: string]: string }, body: string): void
 }
 
+const jsonType = 'application/x-amz-json-1.0'
+
 export type Protocol = 'json' | 'query'
 
 /** A call that is being handled. */
@@ -35,26 +37,22 @@ export class Request {
   readonly broker: SqsBroker
   readonly call: HttpCall
   readonly protocol: Protocol
-  readonly region: string
-  readonly command: Command | undefined
+  /** Set when the request has been read. */
+  command: Command | undefined = undefined
   readonly #replies: Replies
   readonly #id: string
 
-  constructor(parts: {
-    readonly broker: SqsBroker
-    readonly call: HttpCall
-    readonly protocol: Protocol
-    readonly region: string
-    readonly command: Command | undefined
-    readonly replies: Replies
-  }) {
-    this.broker = parts.broker
-    this.call = parts.call
-    this.protocol = parts.protocol
-    this.region = parts.region
-    this.command = parts.command
-    this.#replies = parts.replies
-    this.#id = parts.replies.nextId()
+  constructor(broker: SqsBroker, replies: Replies, call: HttpCall) {
+    this.broker = broker
+    this.call = call
+    this.protocol = call.headers['x-amz-target'] === undefined ? 'query' : 'json'
+    this.#replies = replies
+    this.#id = replies.nextId()
+  }
+
+  /** What the signature names, or ours. */
+  get region(): string {
+    return signatureOf(this.call)?.region ?? this.broker.place.region
   }
 
   /** What queue URLs begin with: a client that reached us by this host will do so again. */
@@ -80,12 +78,9 @@ export class Request {
     const gate = reveals === 'changes' ? engine.gate : engine.recordGate
     const { shape, name } = this.command!
     if (this.protocol === 'json') {
-      const headers = {
-        'x-amzn-RequestId': this.#id,
-        'content-type': 'application/x-amz-json-1.0',
-      }
+      const headers = { 'x-amzn-RequestId': this.#id, 'content-type': jsonType }
       const body = shape === undefined ? '' : JSON.stringify(result)
-      this.#replies.hold(gate, { call: this.call, status: 200, headers, body, lost })
+      this.#replies.hold(gate, new Reply(this.call, { status: 200, headers, body, lost }))
       return
     }
     const wantsJson = /^application\/json/.test(this.call.headers['accept'] ?? '')
@@ -96,7 +91,7 @@ export class Request {
     const body = wantsJson
       ? jsonAnswer(name, shape === undefined ? undefined : result, this.#id)
       : xmlAnswer(name, shape === undefined ? undefined : { shape, result }, this.#id)
-    this.#replies.hold(gate, { call: this.call, status: 200, headers, body, lost })
+    this.#replies.hold(gate, new Reply(this.call, { status: 200, headers, body, lost }))
   }
 
   refuse(error: unknown): void {
@@ -110,20 +105,15 @@ export class Request {
     const headers = {
       'x-amzn-RequestId': this.#id,
       'x-amzn-query-error': `${wire.query};${type}`,
-      'content-type': this.protocol === 'json' ? 'application/x-amz-json-1.0' : 'text/xml',
+      'content-type': this.protocol === 'json' ? jsonType : 'text/xml',
     }
     const body =
       this.protocol === 'json'
         ? JSON.stringify({ __type: wire.type, message })
         : xmlError({ type, code: wire.query, message }, this.#id)
     const { gate } = this.broker.engine
-    this.#replies.hold(gate, {
-      call: this.call,
-      status: wire.status,
-      headers,
-      body,
-      lost: undefined,
-    })
+    const { status } = wire
+    this.#replies.hold(gate, new Reply(this.call, { status, headers, body, lost: undefined }))
   }
 }
 
@@ -142,10 +132,7 @@ export function failureOf(error: unknown): SqsFailure {
 /** Handles one call; it is answered at once, or later. */
 export function handleCall(broker: SqsBroker, replies: Replies, call: HttpCall): void {
   const target = call.headers['x-amz-target']
-  const protocol: Protocol = target === undefined ? 'query' : 'json'
-  const region = signatureOf(call)?.region ?? broker.place.region
-  const parts = { broker, call, protocol, region, replies }
-  let request = new Request({ ...parts, command: undefined })
+  const request = new Request(broker, replies, call)
   try {
     if (target === undefined && answerOthers(call)) return
     authorize(broker, call)
@@ -154,7 +141,7 @@ export function handleCall(broker: SqsBroker, replies: Replies, call: HttpCall):
       return
     }
     const { command, tree } = target === undefined ? readQuery(call) : readJson(call, target)
-    request = new Request({ ...parts, command })
+    request.command = command
     command.handler(request, command.request.parse(tree, ''))
   } catch (error) {
     request.refuse(error)
@@ -173,8 +160,11 @@ function commandNamed(name: string): Command {
   fail('UnknownOperationException', `The action ${name} is not valid for this endpoint.`)
 }
 
+/** The usual targets in full, so that they need not be cut. */
+const targets = new Map([...commands].map(([name, command]) => [`AmazonSQS.${name}`, command]))
+
 function readJson(call: HttpCall, target: string): Read {
-  const command = commandNamed(target.slice(target.indexOf('.') + 1))
+  const command = targets.get(target) ?? commandNamed(target.slice(target.indexOf('.') + 1))
   if (call.body.length === 0) return { command, tree: {} }
   try {
     return { command, tree: JSON.parse(decodeUtf8(call.body)) }

@@ -8,8 +8,7 @@ import type { EngineDoor } from '../../engine/engine.ts'
 import type { Random } from '../../engine/ports.ts'
 import type { HttpCall } from './connection.ts'
 
-export interface Reply {
-  readonly call: HttpCall
+interface Answer {
   readonly status: number
   readonly headers: { readonly [name: string]: string }
   readonly body: string
@@ -17,13 +16,33 @@ export interface Reply {
   readonly lost: (() => void) | undefined
 }
 
-interface Held extends Reply {
-  readonly gate: number
+/** An answer, and whose it is. */
+export class Reply {
+  readonly call: HttpCall
+  readonly answer: Answer
+  /** Set when it has to wait. */
+  gate = 0
+
+  constructor(call: HttpCall, answer: Answer) {
+    this.call = call
+    this.answer = answer
+  }
+
+  send(): void {
+    const { status, headers, body, lost } = this.answer
+    if (this.call.aborted) lost?.()
+    else this.call.respond(status, headers, body)
+  }
+
+  unavailable(): void {
+    const headers = { ...this.answer.headers, 'x-amzn-query-error': 'ServiceUnavailable;Receiver' }
+    this.call.respond(503, headers, '')
+  }
 }
 
 export class Replies {
   readonly #engine: EngineDoor
-  readonly #lines: Held[][] = []
+  readonly #lines: Reply[][] = []
   readonly #prefix: string
   #count = 0
   #failed = false
@@ -38,7 +57,7 @@ export class Replies {
     engine.onReleased(() => this.#flush())
     engine.onFailure(() => {
       this.#failed = true
-      for (const line of this.#lines.splice(0)) for (const held of line) this.#unavailable(held)
+      for (const line of this.#lines.splice(0)) for (const reply of line) reply.unavailable()
     })
   }
 
@@ -51,13 +70,16 @@ export class Replies {
   }
 
   hold(gate: number, reply: Reply): void {
-    if (this.#failed) return this.#unavailable(reply)
-    if (gate <= this.#engine.released) return send(reply)
-    const held = { ...reply, gate }
+    if (this.#failed) return reply.unavailable()
+    if (gate <= this.#engine.released) return reply.send()
+    reply.gate = gate
     // The line whose last gate is nearest below: with two kinds of gates there are two lines.
-    const line = this.#lines.find(other => other[other.length - 1]!.gate <= gate)
-    if (line === undefined) this.#lines.push([held])
-    else line.push(held)
+    for (const line of this.#lines) {
+      if (line[line.length - 1]!.gate > gate) continue
+      line.push(reply)
+      return
+    }
+    this.#lines.push([reply])
   }
 
   #flush(): void {
@@ -66,21 +88,13 @@ export class Replies {
       const line = this.#lines[index]!
       let count = 0
       while (count < line.length && line[count]!.gate <= released) count++
+      if (count === 0) continue
       const ready = line.splice(0, count)
       if (line.length === 0) this.#lines.splice(index, 1)
-      for (const held of ready) {
-        assert(held.gate <= released, 'I1: an answer leaves when it is durable')
-        send(held)
+      for (const reply of ready) {
+        assert(reply.gate <= released, 'I1: an answer leaves when it is durable')
+        reply.send()
       }
     }
   }
-
-  #unavailable({ call, headers }: Reply): void {
-    call.respond(503, { ...headers, 'x-amzn-query-error': 'ServiceUnavailable;Receiver' }, '')
-  }
-}
-
-function send({ call, status, headers, body, lost }: Reply): void {
-  if (call.aborted) lost?.()
-  else call.respond(status, headers, body)
 }
