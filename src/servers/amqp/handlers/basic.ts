@@ -23,23 +23,15 @@ import {
   BasicRecoverOk,
   type BasicReject,
 } from '../../../wire/amqp/methods.ts'
+import { Consumer, Refused, settlements } from '../consumer.ts'
 import { fail, named, refuse } from '../errors.ts'
 import { limits } from '../limits.ts'
 import { integerOf, queueDefinitionOf } from '../mapping.ts'
 import { randomToken, replyPrefix, replyQueue, shortStringBytes } from '../names.ts'
+import { exchangeOf, propertiesOf, routingKeyOf, shown, typeOf } from '../outgoing.ts'
 import { kindOf, mergeArguments } from '../policies.ts'
 import { checkConsumeArguments } from '../queue-arguments.ts'
-import {
-  type Channel,
-  Consumer,
-  exchangeOf,
-  propertiesOf,
-  Refused,
-  routingKeyOf,
-  settlements,
-  shown,
-  typeOf,
-} from '../session.ts'
+import type { Channel } from '../session.ts'
 import { streamFilterOf, streamFromOf } from '../stream-arguments.ts'
 import { checkStreamConsume, StreamConsumer } from '../stream-consumer.ts'
 import { queueNamed } from './queue.ts'

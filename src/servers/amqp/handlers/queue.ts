@@ -25,12 +25,13 @@ import { fail, locked, named, refuse } from '../errors.ts'
 import { limits } from '../limits.ts'
 import { queueDefinitionOf, queueTypeOf, textOf } from '../mapping.ts'
 import { engineName, randomToken, replyQueue, stripLineEnds } from '../names.ts'
+import { typeOf } from '../outgoing.ts'
 import {
   checkQueueArguments,
   checkQueueEquivalence,
   checkQuorumProperties,
 } from '../queue-arguments.ts'
-import { type Channel, typeOf } from '../session.ts'
+import type { Channel } from '../session.ts'
 import { changeBinding } from './exchange.ts'
 
 /** Engine: createLog, or a comparison with the one that is there. */

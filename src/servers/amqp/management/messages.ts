@@ -10,9 +10,10 @@ import { AmqpError, errors, named } from '../errors.ts'
 import { copiesOf } from '../headers.ts'
 import { attributesOf, queueDefinitionOf } from '../mapping.ts'
 import { engineName } from '../names.ts'
+import { exchangeOf, propertiesOf, routingKeyOf, shown } from '../outgoing.ts'
 import { kindOf } from '../policies.ts'
 import { checkExpiration } from '../queue-arguments.ts'
-import { type Channel, exchangeOf, propertiesOf, routingKeyOf, shown } from '../session.ts'
+import type { Channel } from '../session.ts'
 import { asHeard, directChannel } from './direct.ts'
 import {
   badRequest,

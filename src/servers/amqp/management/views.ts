@@ -10,6 +10,7 @@ import { fieldOf } from '../../../wire/amqp/field-table.ts'
 import { encodeBase64 } from '../base64.ts'
 import type { Broker } from '../broker.ts'
 import type { Connection } from '../connection.ts'
+import type { ChannelConsumer } from '../consumer.ts'
 import {
   type BindingDefinition,
   exchangeDefinitionOf,
@@ -17,7 +18,7 @@ import {
   queueTypeOf,
 } from '../mapping.ts'
 import { kindOf } from '../policies.ts'
-import type { Channel, ChannelConsumer } from '../session.ts'
+import type { Channel } from '../session.ts'
 import type { JsonObject, Request } from './http.ts'
 import { tableJson } from './json.ts'
 
