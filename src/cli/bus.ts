@@ -1,7 +1,15 @@
 /** How commands reach a backend through the client: `--url memory:`, `file:FOLDER`, … */
 
-import { type Bus, ClientError, connect, type Queue, queue } from '../client/client.ts'
-import { CommandFailure, exitCodes, usageFailure } from './failure.ts'
+import {
+  type Bus,
+  ClientError,
+  connect,
+  type Queue,
+  queue,
+  type Topic,
+  topic,
+} from '../client/client.ts'
+import { CommandFailure, type ExitCode, exitCodes, usageFailure } from './failure.ts'
 
 /** Other URLs than the admin API's are the client's. */
 export function isClientUrl(url: string): boolean {
@@ -38,13 +46,23 @@ export function queueNamed(name: string, { keyed }: { readonly keyed: boolean })
   }
 }
 
+/** A topic that is known by its name only. */
+export function topicNamed(name: string): Topic<unknown> {
+  try {
+    return topic<unknown>(name)
+  } catch (error) {
+    throw asFailure(error)
+  }
+}
+
 export function asFailure(error: unknown): unknown {
   if (!(error instanceof ClientError)) return error
-  const isUnsupported = error.code.startsWith('SPILLWAY_U_')
   const text = error.message.replace(`${error.code}  `, '')
-  return new CommandFailure(
-    error.code,
-    text,
-    isUnsupported ? exitCodes.unsupported : exitCodes.error,
-  )
+  return new CommandFailure(error.code, text, exitCodeOf(error.code))
+}
+
+function exitCodeOf(code: string): ExitCode {
+  if (code.startsWith('SPILLWAY_U_')) return exitCodes.unsupported
+  const isMissing = code === 'SPILLWAY_E_NOT_FOUND' || code === 'SPILLWAY_E_GROUP'
+  return isMissing ? exitCodes.notFound : exitCodes.error
 }

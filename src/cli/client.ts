@@ -85,10 +85,46 @@ async function readFailure(response: Response): Promise<CommandFailure> {
   )
 }
 
-/** The queue that a command is about. */
-export function onlyQueue(command: string, words: readonly string[]): string {
-  const [queue, rest] = words
-  if (queue === undefined) throw usageFailure(`${command} needs the name of a queue.`)
-  if (rest !== undefined) throw usageFailure(`${command} takes one queue; “${rest}” is too much.`)
-  return queue
+/** The queue that a command is about, or whatever else it is. */
+export function onlyQueue(command: string, words: readonly string[], what = 'queue'): string {
+  const [name, rest] = words
+  if (name === undefined) throw usageFailure(`${command} needs the name of a ${what}.`)
+  if (rest !== undefined) throw usageFailure(`${command} takes one ${what}; “${rest}” is too much.`)
+  return name
+}
+
+/** A stream of events (`text/event-stream`), until it or the signal ends. */
+export async function* adminStream(
+  url: string,
+  path: string,
+  signal: AbortSignal,
+): AsyncGenerator<{ readonly event: string; readonly data: string }> {
+  const { base, authorization } = readUrl(url)
+  try {
+    const headers = authorization === undefined ? {} : { authorization }
+    const response = await fetch(base + path, { headers, signal }).catch((error: Error) => {
+      if (signal.aborted) throw error
+      throw unreachable(base, error)
+    })
+    if (!response.ok || response.body === null) throw await readFailure(response)
+    let text = ''
+    for await (const chunk of response.body.pipeThrough(new TextDecoderStream())) {
+      text += chunk
+      const parts = text.split('\n\n')
+      text = parts.pop()!
+      for (const part of parts) yield readEvent(part)
+    }
+  } catch (error) {
+    if (!signal.aborted) throw error
+  }
+}
+
+function readEvent(part: string): { readonly event: string; readonly data: string } {
+  let event = 'message'
+  let data = ''
+  for (const line of part.split('\n')) {
+    if (line.startsWith('event: ')) event = line.slice(7)
+    else if (line.startsWith('data: ')) data += line.slice(6)
+  }
+  return { event, data }
 }

@@ -48,10 +48,20 @@ export const commandTexts: { readonly [K in CommandName]: CommandText } = {
     summary: 'take messages, print them, and settle each after it is printed',
     example: 'spillway consume orders --count 10 --timeout 5s',
   },
+  tail: {
+    usage: 'NAME',
+    summary: 'show messages as they come, without taking them',
+    example: 'spillway tail order.placed --url file:./data --since 1h',
+  },
   redrive: {
     usage: 'QUEUE',
     summary: 'send the dead letters of a queue back to it',
     example: 'spillway redrive orders --url file:./data --error TimeoutError --dry-run',
+  },
+  replay: {
+    usage: 'TOPIC',
+    summary: 'a topic’s history again, for one of its groups',
+    example: 'spillway replay order.placed --group billing --since 2h --url file:./data',
   },
   move: {
     usage: 'QUEUE [NEW-NAME]',
@@ -62,6 +72,16 @@ export const commandTexts: { readonly [K in CommandName]: CommandText } = {
     usage: 'MODULE',
     summary: 'what a backend can do for the contracts that a module exports',
     example: 'spillway plan ./contracts.js --url file:./data --fail-on emulated',
+  },
+  bench: {
+    usage: '',
+    summary: 'throughput and latency of a backend, through the client',
+    example: 'spillway bench --url redis://localhost --count 50000',
+  },
+  compare: {
+    usage: '[MODULE]',
+    summary: 'two backends side by side: what they do for the contracts, and how they measure',
+    example: 'spillway compare ./contracts.js --url file:./data --url amqp://localhost',
   },
   doctor: {
     usage: '',

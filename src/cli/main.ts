@@ -22,6 +22,8 @@ import { readVersion } from './version.ts'
 export interface CommandCall extends ParsedOptions {
   /** The words after the command. */
   readonly words: readonly string[]
+  /** Each `--url`, for a command that takes several. */
+  readonly urls: readonly string[]
   readonly output: Output
 }
 
@@ -34,16 +36,20 @@ const commands: { readonly [K in CommandName]: () => Promise<Command> } = {
   peek: async () => (await import('./peek.ts')).peek,
   send: async () => (await import('./send.ts')).send,
   consume: async () => (await import('./consume.ts')).consume,
+  tail: async () => (await import('./tail.ts')).tail,
   redrive: async () => (await import('./redrive.ts')).redrive,
+  replay: async () => (await import('./replay.ts')).replay,
   move: async () => (await import('./move.ts')).move,
   plan: async () => (await import('./plan-contracts.ts')).planContracts,
+  bench: async () => (await import('./bench.ts')).bench,
+  compare: async () => (await import('./compare.ts')).compare,
   doctor: async () => (await import('./doctor.ts')).doctor,
   config: async () => (await import('./config.ts')).config,
   users: async () => (await import('./users-hash.ts')).users,
 }
 
 async function main(args: readonly string[]): Promise<number> {
-  const { flags, words } = parseFlags(args)
+  const { flags, words, urls } = parseFlags(args)
   const command = findCommand(words[0])
   if (flags['version'] === 'true') {
     process.stdout.write(`${readVersion()}\n`)
@@ -54,11 +60,19 @@ async function main(args: readonly string[]): Promise<number> {
     process.stdout.write(`${helpText(words.length > 0 ? command : undefined, readVersion())}\n`)
     return exitCodes.ok
   }
+  if (urls.length > 1 && command !== 'compare') {
+    throw usageFailure(`${command} takes one --url; only compare takes two.`)
+  }
   const environment = process.env
   const file = await readConfigFile(flags['config'] ?? environment['SPILLWAY_CONFIG'])
   const parsed = resolveOptions({ flags, environment, file })
   const run = await commands[command]()
-  return run({ ...parsed, words: words.slice(1), output: standardOutput(parsed.settings.quiet) })
+  return run({
+    ...parsed,
+    words: words.slice(1),
+    urls,
+    output: standardOutput(parsed.settings.quiet),
+  })
 }
 
 function findCommand(word: string | undefined): CommandName {

@@ -4,6 +4,7 @@ import { move as carry } from '../client/client.ts'
 import { queueNamed, withBus } from './bus.ts'
 import { exitCodes, usageFailure } from './failure.ts'
 import type { Command } from './main.ts'
+import { progress } from './progress.ts'
 
 export const move: Command = async ({ settings, words, output }) => {
   const [name, newName = name, rest] = words
@@ -13,6 +14,7 @@ export const move: Command = async ({ settings, words, output }) => {
   if (from === undefined || to === undefined) throw usageFailure('move needs --from and --to.')
   const stop = new AbortController()
   process.once('SIGINT', () => stop.abort())
+  const bar = progress(output, { label: 'moved', total: settings.count })
   const { moved, alreadyThere, possiblyTwice } = await withBus(from, { flag: '--from' }, source =>
     withBus(to, { flag: '--to' }, target =>
       carry(
@@ -21,11 +23,15 @@ export const move: Command = async ({ settings, words, output }) => {
         {
           limit: settings.count,
           signal: stop.signal,
-          onProgress: progress => output.note(`moved ${progress.moved}`),
+          onProgress: ({ moved: count }) => {
+            // Elsewhere each batch is a line: who kills it knows from there how far it was.
+            if (output.isTerminal) bar.update(count)
+            else output.note(`moved ${count}`)
+          },
         },
       ),
     ),
-  )
+  ).finally(() => bar.end())
   if (settings.json) output.json({ moved, alreadyThere, possiblyTwice })
   const again = `${alreadyThere} were there already, ${possiblyTwice} may be there twice`
   const end = stop.signal.aborted ? 'stopped; the same command goes on' : 'nothing is left'

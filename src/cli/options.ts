@@ -19,9 +19,13 @@ export const commandNames = [
   'peek',
   'send',
   'consume',
+  'tail',
   'redrive',
+  'replay',
   'move',
   'plan',
+  'bench',
+  'compare',
   'doctor',
   'config',
   'users',
@@ -322,8 +326,8 @@ export const options = {
     ...text,
     placeholder: 'URL',
     fallback: 'http://127.0.0.1:7420' as string,
-    help: "the broker's admin API; send, consume, studio: or a backend, such as file:./data",
-    commands: [...clients, 'redrive', 'plan', 'studio'],
+    help: "the broker's admin API; most commands: or a backend, such as file:./data or redis://…",
+    commands: [...clients, 'tail', 'redrive', 'replay', 'plan', 'bench', 'compare', 'studio'],
   },
   from: {
     ...text,
@@ -347,6 +351,90 @@ export const options = {
     commands: ['send', 'consume', 'redrive', 'move'],
     flagOnly: true,
   },
+  group: {
+    ...text,
+    placeholder: 'NAME',
+    fallback: undefined as string | undefined,
+    help: 'the group of the topic whose handlers see the events again',
+    commands: ['replay'],
+    flagOnly: true,
+  },
+  since: {
+    kind: 'value',
+    placeholder: 'TIME',
+    fallback: undefined as number | undefined,
+    parse: parseMoment,
+    expects: 'a time such as 2026-11-01T08:00Z, or how long ago, such as 2h',
+    help: 'begin with what is that young: 2026-11-01T08:00Z, or 2h',
+    commands: ['tail', 'replay'],
+    flagOnly: true,
+  },
+  until: {
+    kind: 'value',
+    placeholder: 'TIME',
+    fallback: undefined as number | undefined,
+    parse: parseMoment,
+    expects: 'a time such as 2026-11-01T08:00Z, or how long ago, such as 2h',
+    help: 'end with what is that old',
+    commands: ['replay'],
+    flagOnly: true,
+  },
+  position: {
+    ...text,
+    placeholder: 'POSITION',
+    fallback: undefined as string | undefined,
+    help: 'begin there, as an earlier replay or tail --json has told',
+    commands: ['replay'],
+    flagOnly: true,
+  },
+  newIds: {
+    ...off,
+    help: 'new ids, so that handlers with an inbox take no event for a duplicate',
+    commands: ['replay'],
+    flagOnly: true,
+  },
+  queue: {
+    ...off,
+    help: 'NAME is a queue of a backend: look at what waits in it',
+    commands: ['tail'],
+    flagOnly: true,
+  },
+  size: {
+    kind: 'value',
+    placeholder: 'BYTES',
+    fallback: 1000,
+    parse: parseSize,
+    expects: 'a size such as 1KB',
+    help: 'of the body of each message',
+    commands: ['bench', 'compare'],
+    flagOnly: true,
+  },
+  inFlight: {
+    kind: 'value',
+    placeholder: 'N',
+    fallback: 100,
+    parse: value => parseInteger(value, 1, 10_000),
+    expects: 'a whole number from 1 to 10000',
+    help: 'sends that are on their way at a time',
+    commands: ['bench', 'compare'],
+    flagOnly: true,
+  },
+  concurrency: {
+    kind: 'value',
+    placeholder: 'N',
+    fallback: 100,
+    parse: value => parseInteger(value, 1, 10_000),
+    expects: 'a whole number from 1 to 10000',
+    help: 'handlers at a time',
+    commands: ['bench', 'compare'],
+    flagOnly: true,
+  },
+  planOnly: {
+    ...off,
+    help: 'measure nothing',
+    commands: ['compare'],
+    flagOnly: true,
+  },
   failOn: {
     ...text,
     placeholder: 'emulated',
@@ -357,8 +445,8 @@ export const options = {
   },
   all: {
     ...off,
-    help: 'features that the contracts do not use, too',
-    commands: ['plan'],
+    help: 'features that the contracts do not use, or on which both agree, too',
+    commands: ['plan', 'compare'],
     flagOnly: true,
   },
   error: {
@@ -376,10 +464,10 @@ export const options = {
     parse: value => parseInteger(value, 1, 1_000_000),
     expects: 'a whole number from 1',
     help: 'messages a second',
-    commands: ['redrive'],
+    commands: ['redrive', 'replay'],
     flagOnly: true,
   },
-  dryRun: { ...off, help: 'only count', commands: ['redrive'], flagOnly: true },
+  dryRun: { ...off, help: 'only count', commands: ['redrive', 'replay'], flagOnly: true },
   count: {
     kind: 'value',
     short: 'n',
@@ -387,8 +475,8 @@ export const options = {
     fallback: undefined as number | undefined,
     parse: value => parseInteger(value, 1, 1_000_000_000),
     expects: 'a whole number from 1',
-    help: 'how many messages; peek: 10, send: 1, others: no limit',
-    commands: ['peek', 'send', 'consume', 'redrive', 'move'],
+    help: 'how many messages; peek: 10, send: 1, bench: 10000, others: no limit',
+    commands: ['peek', 'send', 'consume', 'tail', 'redrive', 'replay', 'move', 'bench', 'compare'],
     flagOnly: true,
   },
   skip: {
@@ -411,8 +499,8 @@ export const options = {
     ...text,
     placeholder: 'KEY',
     fallback: undefined as string | undefined,
-    help: "the message's key",
-    commands: ['send'],
+    help: "the message's key; replay: only events with it",
+    commands: ['send', 'replay'],
     flagOnly: true,
   },
   ttl: {
@@ -458,7 +546,7 @@ export const options = {
     parse: parseDuration,
     expects: 'a duration such as 30s',
     help: 'stop when no message came for so long; exit code 5 if --count was not reached',
-    commands: ['consume'],
+    commands: ['consume', 'tail'],
     flagOnly: true,
   },
   open: { ...off, help: 'show it in the browser', commands: ['studio'], flagOnly: true },
@@ -509,6 +597,8 @@ export interface ParsedOptions {
 export interface ParsedFlags {
   readonly flags: { readonly [key: string]: string | undefined }
   readonly words: readonly string[]
+  /** Every `--url`, in order; the last one is the one in `flags`. */
+  readonly urls: readonly string[]
 }
 
 export function flagOf(key: string): string {
@@ -521,12 +611,15 @@ export function variableOf(key: string): string {
 
 /** Splits the command line; values stay texts. Throws a usage failure. */
 export function parseFlags(args: readonly string[]): ParsedFlags {
-  const declared: { [flag: string]: { type: 'string' | 'boolean'; short?: string } } = {}
+  const declared: {
+    [flag: string]: { type: 'string' | 'boolean'; short?: string; multiple?: true }
+  } = {}
   for (const key of optionKeys) {
     const option: Option<unknown> = options[key]
     declared[flagOf(key)] = {
       type: option.kind === 'switch' ? 'boolean' : 'string',
       ...(option.short === undefined ? {} : { short: option.short }),
+      ...(key === 'url' ? { multiple: true } : {}),
     }
   }
   const flags: { [key: string]: string } = {}
@@ -539,9 +632,10 @@ export function parseFlags(args: readonly string[]): ParsedFlags {
     })
     for (const key of optionKeys) {
       const value = values[flagOf(key)]
-      if (value !== undefined) flags[key] = String(value)
+      if (value !== undefined) flags[key] = String(Array.isArray(value) ? value.at(-1) : value)
     }
-    return { flags, words: positionals }
+    const urls = values['url'] ?? []
+    return { flags, words: positionals, urls: Array.isArray(urls) ? urls.map(String) : [] }
   } catch (error) {
     const message = (error as Error).message.split('. To specify')[0]!
     const unknown = /^Unknown option '--?([^']+)'/.exec(message)?.[1]
@@ -658,6 +752,14 @@ function parseSwitch(value: string): boolean | undefined {
   if (['true', '1', 'yes', 'on'].includes(value)) return true
   if (['false', '0', 'no', 'off'].includes(value)) return false
   return undefined
+}
+
+/** A moment, or how long ago it was, as wall-clock milliseconds. */
+function parseMoment(value: string): number | undefined {
+  const ago = parseDuration(value)
+  if (ago !== undefined) return Date.now() - ago
+  const at = Date.parse(value)
+  return Number.isNaN(at) ? undefined : at
 }
 
 function parseInteger(value: string, least: number, most: number): number | undefined {

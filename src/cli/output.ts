@@ -12,6 +12,8 @@ export interface Output {
   json(value: unknown): void
   /** For people; nothing with `--quiet`. */
   note(line: string): void
+  /** One line that takes the place of the one before, on a terminal; '' takes it away. */
+  status(line: string): void
   /** For people, always. */
   error(line: string): void
   paint(style: Style, text: string): string
@@ -32,6 +34,9 @@ export function standardOutput(quiet: boolean): Output {
     json: value => void stdout.write(`${JSON.stringify(value)}\n`),
     note: line => {
       if (!quiet) stderr.write(`${line}\n`)
+    },
+    status: line => {
+      if (!quiet && isTerminal) stderr.write(`\r\u001b[K${line}`)
     },
     error: line => void stderr.write(`${line}\n`),
     paint: (style, text) => {

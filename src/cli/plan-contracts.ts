@@ -40,7 +40,8 @@ function fails(rows: readonly PlanRow[], failOn: string | undefined): boolean {
   return failOn === 'emulated' && used.some(({ how }) => how === 'emulated')
 }
 
-async function contractsOf(path: string): Promise<AnyContract[]> {
+/** What a module exports that is a contract. Throws a usage failure when there is none. */
+export async function contractsOf(path: string): Promise<AnyContract[]> {
   let exported: { readonly [name: string]: unknown }
   try {
     exported = await import(pathToFileURL(resolve(path)).href)

@@ -41,7 +41,7 @@ import {
   receiptsOf,
   type SendOptions,
 } from './sending.ts'
-import type { Session } from './session.ts'
+import type { AdoptOptions, Session } from './session.ts'
 import { decodeBody } from './wire.ts'
 import {
   type DrainOptions,
@@ -499,8 +499,11 @@ export class Bus {
    * Uses a queue or topic as it is on the backend, whatever this contract says, and makes it only
    * when it is missing: for tools that know no more than its name.
    */
-  async adopt<In, Out>(contract: Queue<In, Out> | Topic<In, Out>): Promise<void> {
-    await this.#session.adopt(endpointOf(contract))
+  async adopt<In, Out>(
+    contract: Queue<In, Out> | Topic<In, Out>,
+    options: AdoptOptions = {},
+  ): Promise<void> {
+    await this.#session.adopt(endpointOf(contract), options)
     const dead = contract.kind === 'queue' ? deadLettersOf(contract) : undefined
     if (dead !== undefined) await this.#session.adopt(dead)
   }

@@ -17,6 +17,11 @@ export interface Settings {
   readonly bufferBytes: number
 }
 
+export interface AdoptOptions {
+  /** False: what is missing is an error, with the code `SPILLWAY_E_NOT_FOUND`. Default true. */
+  readonly create?: boolean | undefined
+}
+
 export class Session {
   readonly driver: Driver
   readonly context: DriverContext
@@ -64,14 +69,15 @@ export class Session {
    * Uses what is there as it is, and makes only what is missing: for tools that know a name, and
    * not how its owner set it up.
    */
-  async adopt(endpoint: Endpoint): Promise<void> {
+  async adopt(endpoint: Endpoint, { create = true }: AdoptOptions = {}): Promise<void> {
     this.checkOpen()
-    const isThere = await this.driver.depth(endpoint).then(
-      () => true,
-      () => false,
+    const missing = await this.driver.depth(endpoint).then(
+      () => undefined,
+      error => error as Error,
     )
-    if (isThere) this.#prepared.set(placeOf(endpoint), Promise.resolve())
-    else await this.prepare(endpoint)
+    if (missing === undefined) this.#prepared.set(placeOf(endpoint), Promise.resolve())
+    else if (create) await this.prepare(endpoint)
+    else throw notThere(endpoint, this.driver.backend, missing)
   }
 
   isPrepared(endpoint: Endpoint): boolean {
@@ -156,6 +162,15 @@ export class Session {
       )
     })
   }
+}
+
+function notThere({ kind, name }: Endpoint, backend: string, cause: Error): ClientError {
+  return new ClientError({
+    code: 'SPILLWAY_E_NOT_FOUND',
+    backend,
+    why: `there is no ${kind} ${name}, or it cannot be seen: ${cause.message}`,
+    cause,
+  })
 }
 
 /** A queue and a topic of one name are two things, and it is the driver that says so. */
