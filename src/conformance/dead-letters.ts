@@ -169,7 +169,7 @@ export const deadLetterCases: readonly Case[] = [
   {
     name: 'a redrive is no duplicate',
     run: async t => {
-      const contract = t.queue({ dedupe: { id: ({ n }) => `${n}`, window: '10m' } })
+      const contract = t.queue({ dedupe: { id: ({ n }) => `${n}`, window: '5m' } })
       await t.needs(contract, 'dedupe')
       const q = await withDead(t, 2, contract)
       await t.bus.dlq(q).redrive()

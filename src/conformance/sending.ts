@@ -319,6 +319,7 @@ export const sendingCases: readonly Case[] = [
     run: async t => {
       const q = t.queue()
       const same = { ...t.topic(), name: q.name }
+      await t.needs(same, 'send')
       await t.bus.send(q, { n: 1 })
       const [published] = await Promise.allSettled([t.bus.publish(same, { n: 2 })])
       if (published!.status === 'rejected') {

@@ -221,6 +221,7 @@ const groups: readonly Case[] = [
     name: 'an event without a group is no error',
     run: async t => {
       const topic = t.topic()
+      await t.needs(topic, 'send')
       const [receipt] = await t.bus.publish(topic, { n: 1 })
       assert.equal(receipt!.duplicate, false)
     },
