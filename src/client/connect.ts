@@ -78,6 +78,7 @@ const schemes: { readonly [scheme: string]: Scheme } = {
   amqps: rabbitmq,
   redis,
   rediss: redis,
+  sqs: { load: () => import('./drivers/sqs/driver.ts'), needs: '@aws-sdk/client-sqs' },
 }
 
 /**

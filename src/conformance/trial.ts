@@ -66,6 +66,7 @@ export class Trial {
   readonly #buses: Bus[] = []
   readonly #workers: Worker[] = []
   readonly #contracts: AnyContract[] = []
+  readonly #gates: (() => void)[] = []
   #bus: Bus | undefined
 
   constructor(subject: Subject, number: number) {
@@ -106,6 +107,7 @@ export class Trial {
 
   async end(): Promise<void> {
     for (const worker of this.#workers) await worker.drain({ timeout: 0 })
+    for (const open of this.#gates) open()
     for (const contract of this.#contracts) await this.#bus?.drop(contract).catch(() => {})
     for (const bus of this.#buses) await bus.close({ timeout: 0 })
   }
@@ -208,6 +210,8 @@ export class Trial {
     const opened = new Promise<void>(resolve => {
       open = resolve
     })
+    // A handler that is held for ever would keep the process alive.
+    this.#gates.push(open)
     return { opened, open }
   }
 
@@ -224,7 +228,8 @@ export class Trial {
     const end = clock.monotonic() + patienceMs
     while (!(await isSo())) {
       if (clock.monotonic() > end) throw new Error(`never: ${what}`)
-      await this.pass(5)
+      // Each look is a request to the backend, which has other things to do.
+      await this.pass(Math.max(5, this.unitMs / 4))
     }
   }
 
