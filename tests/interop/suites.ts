@@ -2,6 +2,7 @@
 
 import { amqpCases } from './amqp/cases.ts'
 import { amqpPrograms } from './amqp/programs.ts'
+import { rabbitmqClient } from './client/rabbitmq.ts'
 import { kafkaPrograms } from './kafka/programs.ts'
 import { redisPrograms } from './redis/programs.ts'
 import { sqsPrograms } from './sqs/programs.ts'
@@ -10,6 +11,7 @@ import type { Suite } from './suite.ts'
 export const suites: readonly Suite[] = [
   amqpCases,
   amqpPrograms,
+  rabbitmqClient,
   kafkaPrograms,
   redisPrograms,
   sqsPrograms,
