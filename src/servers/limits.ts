@@ -8,13 +8,16 @@ const MiB = 1024 * KiB
 export const serverLimits = {
   /** The slab of a connection that says little: a heartbeat, a confirm. */
   slabBytesSmall: 1 * KiB,
-  /** The slab of a busy connection. Larger ones are made for one large reply, and not kept. */
+  /** The slab of a busy connection. */
   slabBytesLarge: 64 * KiB,
+  /** The slab of one reply full of records: a megabyte is what Kafka's consumers ask for. */
+  slabBytesHuge: 1 * MiB + 64 * KiB,
   /** A slab filled so far takes no further reply, so that most replies never make one grow. */
   slabBytesSeal: 32 * KiB,
   /** Slabs kept for reuse, for all connections together. */
   slabsSmallMax: 4096,
   slabsLargeMax: 128,
+  slabsHugeMax: 8,
   /** Output that has not left: deliveries stop here … */
   outboxBytesHigh: 1 * MiB,
   /** … and go on from here. */
@@ -39,6 +42,7 @@ export const serverLimits = {
 assert(serverLimits.slabBytesSmall < serverLimits.slabBytesSeal, 'limits: small < seal')
 assert(serverLimits.slabBytesSeal < serverLimits.slabBytesLarge, 'limits: seal < large')
 assert(serverLimits.slabBytesLarge < serverLimits.outboxBytesLow, 'limits: slab < low')
+assert(serverLimits.slabBytesLarge < serverLimits.slabBytesHuge, 'limits: large < huge')
 assert(serverLimits.outboxBytesLow < serverLimits.outboxBytesHigh, 'limits: low < high')
 assert(serverLimits.outboxBytesHigh < serverLimits.outboxBytesFlood, 'limits: high < flood')
 assert(serverLimits.outboxBytesFlood < serverLimits.outboxBytesMax, 'limits: flood < max')

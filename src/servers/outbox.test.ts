@@ -202,11 +202,32 @@ test('a silent connection holds no slab, and slabs come back to the pool', () =>
   assert.equal(outbox.writer.bytes.length, serverLimits.slabBytesSmall)
   outbox.flush(0)
   assert.equal(outbox.writer.bytes.length, 0)
-  assert.deepEqual(pool.kept, { small: 0, large: 0 })
+  assert.deepEqual(pool.kept, { small: 0, large: 0, huge: 0 })
   land()
-  assert.deepEqual(pool.kept, { small: 1, large: 0 })
+  assert.deepEqual(pool.kept, { small: 1, large: 0, huge: 0 })
   say('heartbeat', 0)
-  assert.deepEqual(pool.kept, { small: 0, large: 0 })
+  assert.deepEqual(pool.kept, { small: 0, large: 0, huge: 0 })
+})
+
+test('a reply that says how long it will be gets its slab at once, and gives it back', () => {
+  const { outbox, pool, writes, land } = fixture({
+    bytesHigh: 1 << 22,
+    bytesLow: 1 << 10,
+    bytesMax: 1 << 24,
+  })
+  const body = new Uint8Array(1 << 20).fill(120)
+  outbox.writer.reserve(body.length + 100)
+  const slab = outbox.writer.bytes
+  assert.equal(slab.length, serverLimits.slabBytesHuge)
+  outbox.writer.raw(body)
+  assert.equal(outbox.writer.bytes, slab)
+  outbox.hold(0)
+  outbox.flush(0)
+  assert.equal(writes[0]!.length, body.length)
+  land()
+  assert.deepEqual(pool.kept, { small: 0, large: 0, huge: 1 })
+  outbox.writer.reserve(body.length)
+  assert.equal(outbox.writer.bytes, slab)
 })
 
 test('many replies go into several slabs and still leave in order, in one write', () => {

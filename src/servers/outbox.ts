@@ -23,15 +23,19 @@ import type { Link } from './transport.ts'
 
 const emptyView = new DataView(noBytes.buffer)
 
-/** Slabs of two sizes for all connections together. */
+/** Slabs of three sizes for all connections together. */
 export class SlabPool {
   readonly #small: Uint8Array[] = []
   readonly #large: Uint8Array[] = []
+  readonly #huge: Uint8Array[] = []
 
   take(count: number): Uint8Array {
-    const { slabBytesSmall, slabBytesLarge } = serverLimits
+    const { slabBytesSmall, slabBytesLarge, slabBytesHuge } = serverLimits
     if (count <= slabBytesSmall) return this.#small.pop() ?? new Uint8Array(slabBytesSmall)
     if (count <= slabBytesLarge) return this.#large.pop() ?? new Uint8Array(slabBytesLarge)
+    // A reply that grows, and does not say how far, need not hold one of the few huge ones.
+    const isNearlyHuge = count > slabBytesHuge / 2 && count <= slabBytesHuge
+    if (isNearlyHuge) return this.#huge.pop() ?? new Uint8Array(slabBytesHuge)
     let capacity = slabBytesLarge * 2
     while (capacity < count) capacity *= 2
     return new Uint8Array(capacity)
@@ -39,16 +43,19 @@ export class SlabPool {
 
   /** Takes back a slab that nobody writes or sends any more; odd sizes are let go. */
   give(slab: Uint8Array): void {
-    const { slabBytesSmall, slabBytesLarge, slabsSmallMax, slabsLargeMax } = serverLimits
+    const { slabBytesSmall, slabBytesLarge, slabBytesHuge } = serverLimits
+    const { slabsSmallMax, slabsLargeMax, slabsHugeMax } = serverLimits
     if (slab.length === slabBytesSmall && this.#small.length < slabsSmallMax) {
       this.#small.push(slab)
     } else if (slab.length === slabBytesLarge && this.#large.length < slabsLargeMax) {
       this.#large.push(slab)
+    } else if (slab.length === slabBytesHuge && this.#huge.length < slabsHugeMax) {
+      this.#huge.push(slab)
     }
   }
 
-  get kept(): { readonly small: number; readonly large: number } {
-    return { small: this.#small.length, large: this.#large.length }
+  get kept(): { readonly small: number; readonly large: number; readonly huge: number } {
+    return { small: this.#small.length, large: this.#large.length, huge: this.#huge.length }
   }
 }
 

@@ -12,6 +12,8 @@ export interface Call {
   readonly session: Session
   /** What we serve, for ApiVersions. */
   readonly apiKeys: readonly ApiVersion[]
+  /** The answer will hold about so many bytes of records: it gets its room at once. */
+  expect(bytes: number): void
   /** Answers later, after the handler has returned `later`. */
   reply(response: object): void
 }

@@ -156,6 +156,9 @@ export class Connection implements ServerConnection, Member {
       client: this.#client,
       session: this.#session,
       apiKeys: this.#served.advertised,
+      expect: (bytes: number) => {
+        if (this.#state !== 'closed') this.#context.outbox.writer.reserve(bytes)
+      },
       reply: (response: object) => {
         if (this.#state === 'closed') return
         this.#answer(api, header, response)

@@ -8,6 +8,8 @@ export const limits = {
   topicNameMax: 249,
   /** Bytes that one fetch answers with, whatever it asks for: it is encoded in one piece. */
   fetchBytesMax: 50 * 1024 * 1024,
+  /** About what a partition adds to an answer besides its records. */
+  fetchedPartitionBytes: 256,
   /** Fetch sessions that are kept: Kafka's max.incremental.fetch.session.cache.slots. */
   fetchSessionsMax: 1_000,
   /** How long a fetch may be parked, in ms. */

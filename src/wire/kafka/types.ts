@@ -215,6 +215,9 @@ export const float64 = integer(
   random => random.float(),
 )
 
+/** Every octet as two digits. */
+const octets = Array.from({ length: 256 }, (_, octet) => octet.toString(16).padStart(2, '0'))
+
 /** 32 hexadecimal digits. */
 export const noUuid = '0'.repeat(32)
 export const uuid: WireType<string> = plain(
@@ -224,9 +227,7 @@ export const uuid: WireType<string> = plain(
     decode: reader => {
       const at = reader.need(16)
       let text = ''
-      for (let index = at; index < at + 16; index++) {
-        text += reader.bytes[index]!.toString(16).padStart(2, '0')
-      }
+      for (let index = at; index < at + 16; index++) text += octets[reader.bytes[index]!]!
       return text
     },
     encode: (writer, value) => {

@@ -123,6 +123,8 @@ function answer({ call, request, opened }: Task): Answer {
   const isEnough = isUrgent || bytes >= request.minBytes
   const { session } = opened
   const say = () => {
+    // Otherwise the answer grows by doubling, and is copied each time.
+    call.expect(bytes + said.length * limits.fetchedPartitionBytes)
     for (const { place, answer: now } of said) {
       place.told = now
       if (session !== undefined && now.records.length > 0) moveToEnd(session, place)
