@@ -12,11 +12,13 @@ import type { AloneQuestion, Figure, Measurement } from './question.ts'
 const visits: readonly Figure[] = [
   { name: 'painted first', unit: 'ms', better: 'lower' },
   { name: 'interactive', unit: 'ms', better: 'lower' },
+  { name: "the page's thread until then", unit: 'ms of work', better: 'lower' },
 ]
 
 const frames: readonly Figure[] = [
   { name: 'frames', unit: 'a second', better: 'higher' },
   { name: '99 of 100 frames within', unit: 'ms', better: 'lower' },
+  { name: "the page's thread, a frame", unit: 'ms of work', better: 'lower' },
   { name: 'dots at the end', unit: 'dots', better: 'higher' },
 ]
 
@@ -69,19 +71,33 @@ async function visit(
 ): Promise<Measurement> {
   const painted: number[] = []
   const interactive: number[] = []
+  const work: number[] = []
   for (let round = 0; round <= count; round++) {
     const context = await browser.newContext({ viewport: { width: 1280, height: 900 } })
     const page = await context.newPage()
+    const workSoFar = await watchWork(page)
     await page.addInitScript(noteWhenReady(ready))
     await page.goto(url)
     const times = await page.evaluate<Times>(readTimes)
+    const worked = await workSoFar()
     await context.close()
     // The first one starts what all visits share, in the broker and in the browser.
     if (round === 0) continue
     painted.push(times.painted)
     interactive.push(times.interactive)
+    work.push(worked)
   }
-  return { values: [summarise(painted).median, summarise(interactive).median] }
+  return { values: [painted, interactive, work].map(list => summarise(list).median) }
+}
+
+/** What the page's main thread does from now on, in ms: true on a busy machine, too. */
+async function watchWork(page: Page): Promise<() => Promise<number>> {
+  const session = await page.context().newCDPSession(page)
+  await session.send('Performance.enable', { timeDomain: 'threadTicks' })
+  return async () => {
+    const { metrics } = await session.send('Performance.getMetrics')
+    return (metrics.find(({ name }) => name === 'TaskDuration')?.value ?? Number.NaN) * 1000
+  }
 }
 
 interface Times {
@@ -113,12 +129,15 @@ async function paintDots(browser: Browser, origin: string, ms: number): Promise<
     await page.getByRole('button', { name: /spike/i }).first().click()
   }
   await page.getByRole('button', { name: /play/i }).first().click()
+  const workSoFar = await watchWork(page)
+  const before = await workSoFar()
   const steps = await page.evaluate<number[]>(countFrames(ms))
+  const work = (await workSoFar()) - before
   const dots = await countDots(page)
   await page.close()
   steps.sort((left, right) => left - right)
   const seconds = steps.reduce((sum, step) => sum + step, 0) / 1000
-  return { values: [steps.length / seconds, percentile(steps, 0.99), dots] }
+  return { values: [steps.length / seconds, percentile(steps, 0.99), work / steps.length, dots] }
 }
 
 /** In the page: the time between each two frames. */
