@@ -15,6 +15,7 @@ import { assert } from '../../base/assert.ts'
 import { EngineFailure } from '../errors.ts'
 import { limits } from '../limits.ts'
 import type { Ports, StorageError, StorageFile, Timer } from '../ports.ts'
+import { JournalFiles } from './files.ts'
 import {
   blockHeaderBytes,
   checkFileHeader,
@@ -27,6 +28,7 @@ import {
   sealBlock,
   writeFileHeader,
 } from './format.ts'
+import { type Slab, Slabs } from './slabs.ts'
 
 /**
  * How urgently an entry must reach the disk. `gated`: replies wait for it; `record`: deliveries do,
@@ -47,16 +49,6 @@ export interface Location {
  * that wait: with few messages under way, somebody waits for each of them (decision 14).
  */
 const shareMin = 16
-
-/** A stretch of memory that mirrors a stretch of one file. */
-interface Slab {
-  readonly bytes: Uint8Array
-  readonly view: DataView
-  readonly file: number
-  /** File offset of the first byte. */
-  readonly offset: number
-  used: number
-}
 
 interface Piece {
   readonly slab: Slab
@@ -108,10 +100,8 @@ export class Journal {
   readonly #ports: Ports
   readonly #options: JournalOptions
   readonly #events: JournalEvents
-  readonly #files = new Map<number, StorageFile>()
-  readonly #readAhead: { file: number; offset: number; bytes: Uint8Array }[] = []
-  #slabs: Slab[] = []
-  #slabBytes = 0
+  readonly #files: JournalFiles
+  readonly #slabs: Slabs
   #slab: Slab
   /** Offset in the slab of the open block, or -1: none is open. */
   #blockStart = -1
@@ -145,6 +135,8 @@ export class Journal {
     this.#ports = ports
     this.#options = options
     this.#events = events
+    this.#files = new JournalFiles(ports.storage)
+    this.#slabs = new Slabs(options.cacheBytes)
     this.file = start.file
     this.sequence = start.sequence
     this.gate = start.sequence
@@ -153,7 +145,7 @@ export class Journal {
     this.released = start.sequence - 1
     this.#synced = start.sequence - 1
     this.#handed = start.sequence
-    this.#slab = this.#newSlab(start.file, start.size, limits.slabBytes)
+    this.#slab = this.#slabs.add(start.file, start.size)
     this.bytes = this.#slab.bytes
     this.view = this.#slab.view
     if (start.size === 0) this.#beginFile()
@@ -284,19 +276,13 @@ export class Journal {
 
   /** Any bytes of a file, as they are. Throws when they cannot be read. */
   read(file: number, offset: number, length: number): Uint8Array {
-    const slab = this.#findSlab(file, offset)
+    const slab = this.#slabs.find(file, offset)
     this.#isFromDisk = slab === undefined
     if (slab !== undefined) {
       const at = offset - slab.offset
       return slab.bytes.subarray(at, at + length)
     }
-    for (const ahead of this.#readAhead) {
-      const at = offset - ahead.offset
-      if (ahead.file === file && at >= 0 && at + length <= ahead.bytes.length) {
-        return ahead.bytes.subarray(at, at + length)
-      }
-    }
-    return this.#readFromDisk(file, offset, length)
+    return this.#files.ahead(file, offset, length) ?? this.#readFromDisk(file, offset, length)
   }
 
   /** Ends the current file, so that the next entry starts a new one. */
@@ -309,16 +295,8 @@ export class Journal {
 
   /** Lets go of a file that is about to be deleted. */
   forget(file: number): void {
-    this.#files.get(file)?.close()
-    this.#files.delete(file)
-    for (let index = this.#readAhead.length - 1; index >= 0; index--) {
-      if (this.#readAhead[index]!.file === file) this.#readAhead.splice(index, 1)
-    }
-    this.#slabs = this.#slabs.filter(slab => {
-      const keep = slab.file !== file || slab === this.#slab
-      if (!keep) this.#slabBytes -= slab.bytes.length
-      return keep
-    })
+    this.#files.forget(file)
+    this.#slabs.dropFile(file, this.#slab)
   }
 
   /** Writes and syncs everything, then closes the files. Nothing may be appended afterwards. */
@@ -345,7 +323,7 @@ export class Journal {
     if (this.size >= this.#options.fileBytes) this.#nextFile()
     const needed = blockHeaderBytes + entryBytes
     if (this.#slab.used + needed > this.#slab.bytes.length) {
-      this.#useSlab(this.#newSlab(this.file, this.size, Math.max(limits.slabBytes, needed)))
+      this.#useSlab(this.#slabs.add(this.file, this.size, needed))
     }
     this.#blockStart = this.#slab.used
     this.#blockFirst = this.sequence + 1
@@ -357,13 +335,19 @@ export class Journal {
     const old = this.#slab
     const start = this.#blockStart
     const length = old.used - start
-    const capacity = Math.max(limits.slabBytes, (length + entryBytes) * 2)
-    const slab = this.#newSlab(old.file, old.offset + start, capacity)
+    const slab = this.#slabs.add(old.file, old.offset + start, (length + entryBytes) * 2)
     slab.bytes.set(old.bytes.subarray(start, old.used))
     slab.used = length
     old.used = start
     this.#useSlab(slab)
     this.#blockStart = 0
+  }
+
+  #useSlab(slab: Slab): void {
+    if (this.#slab.used === 0) this.#slabs.drop(this.#slab)
+    this.#slab = slab
+    this.bytes = slab.bytes
+    this.view = slab.view
   }
 
   #seal(): void {
@@ -391,62 +375,6 @@ export class Journal {
     }
   }
 
-  // Slabs
-
-  #newSlab(file: number, offset: number, capacity: number): Slab {
-    const bytes = new Uint8Array(capacity)
-    const slab: Slab = { bytes, view: new DataView(bytes.buffer), file, offset, used: 0 }
-    this.#slabs.push(slab)
-    this.#slabBytes += capacity
-    return slab
-  }
-
-  #useSlab(slab: Slab): void {
-    if (this.#slab.used === 0) this.#dropSlab(this.#slab)
-    this.#slab = slab
-    this.bytes = slab.bytes
-    this.view = slab.view
-  }
-
-  #dropSlab(slab: Slab): void {
-    const index = this.#slabs.indexOf(slab)
-    if (index < 0) return
-    this.#slabs.splice(index, 1)
-    this.#slabBytes -= slab.bytes.length
-  }
-
-  /** Forgets the oldest slabs that are on the disk, until the cache fits its limit. */
-  #evict(): void {
-    const oldestNeeded = this.#waiting[0]?.slab ?? this.#slab
-    let count = 0
-    while (this.#slabBytes > this.#options.cacheBytes && this.#slabs[count] !== oldestNeeded) {
-      const slab = this.#slabs[count]
-      if (slab === undefined || slab === this.#slab) break
-      this.#slabBytes -= slab.bytes.length
-      count++
-    }
-    if (count > 0) this.#slabs.splice(0, count)
-  }
-
-  /** Slabs are in the order of file and offset, so the newest are last. */
-  #findSlab(file: number, offset: number): Slab | undefined {
-    const slabs = this.#slabs
-    let low = 0
-    let high = slabs.length - 1
-    while (low <= high) {
-      const middle = (low + high) >> 1
-      const slab = slabs[middle]!
-      if (slab.file < file || (slab.file === file && slab.offset + slab.used <= offset)) {
-        low = middle + 1
-      } else if (slab.file > file || slab.offset > offset) {
-        high = middle - 1
-      } else {
-        return slab
-      }
-    }
-    return undefined
-  }
-
   // Files
 
   #beginFile(): void {
@@ -461,38 +389,26 @@ export class Journal {
     const closed = this.file
     const size = this.size
     this.file++
-    this.#useSlab(this.#newSlab(this.file, 0, limits.slabBytes))
+    this.#useSlab(this.#slabs.add(this.file, 0))
     this.#beginFile()
     this.#events.closed(closed, size)
   }
 
   #open(number: number): StorageFile {
-    let file = this.#files.get(number)
-    if (file !== undefined) return file
-    for (const [other, handle] of this.#files) {
-      if (this.#files.size < limits.openFilesMax) break
-      if (other === this.file || this.#unsyncedFiles.has(other) || this.#writing) continue
-      handle.close()
-      this.#files.delete(other)
-    }
-    file = this.#ports.storage.open(journalFileName(number))
-    this.#files.set(number, file)
-    return file
+    return this.#files.open(
+      number,
+      other => other === this.file || this.#writing || this.#unsyncedFiles.has(other),
+    )
   }
 
   #readFromDisk(file: number, offset: number, length: number): Uint8Array {
-    const bytes = new Uint8Array(Math.max(length, limits.readAheadBytes))
-    let count = 0
+    let bytes: Uint8Array | undefined
     try {
-      count = this.#open(file).read(offset, bytes)
+      bytes = this.#files.read(this.#open(file), file, offset, length)
     } catch (cause) {
       this.#damaged(file, offset, 'it cannot be read', cause)
     }
-    if (count < length) this.#damaged(file, offset, 'the file ends too early', undefined)
-    const ahead = this.#readAhead
-    if (ahead.length >= limits.readAheadBuffers) ahead.pop()
-    ahead.unshift({ file, offset, bytes: bytes.subarray(0, count) })
-    return bytes.subarray(0, length)
+    return bytes ?? this.#damaged(file, offset, 'the file ends too early', undefined)
   }
 
   #damaged(file: number, offset: number, what: string, cause: unknown): never {
@@ -561,7 +477,7 @@ export class Journal {
     if (this.#options.durable) this.#synced = last.last
     else this.#unsyncedFiles.add(file)
     if (this.#options.syncEveryMs !== undefined) this.#armSync(this.#options.syncEveryMs)
-    this.#evict()
+    this.#slabs.evict(this.#waiting[0]?.slab ?? this.#slab, this.#slab)
     const isNews = last.last > this.released
     if (isNews) this.released = last.last
     if (this.#waiting.length > 0) this.#wanted = true
@@ -698,8 +614,7 @@ export class Journal {
     const done = this.#closing
     this.#closing = undefined
     this.failure ??= new EngineFailure('SPILLWAY_E_CLOSED', 'the engine is closed')
-    for (const file of this.#files.values()) file.close()
-    this.#files.clear()
+    this.#files.closeAll()
     done?.()
   }
 }
