@@ -3,6 +3,7 @@
 import { amqpCases } from './amqp/cases.ts'
 import { amqpPrograms } from './amqp/programs.ts'
 import { rabbitmqClient } from './client/rabbitmq.ts'
+import { kafkaClient } from './kafka/client.ts'
 import { kafkaPrograms } from './kafka/programs.ts'
 import { redisPrograms } from './redis/programs.ts'
 import { sqsPrograms } from './sqs/programs.ts'
@@ -13,6 +14,7 @@ export const suites: readonly Suite[] = [
   amqpPrograms,
   rabbitmqClient,
   kafkaPrograms,
+  kafkaClient,
   redisPrograms,
   sqsPrograms,
 ]
