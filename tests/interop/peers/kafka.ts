@@ -64,16 +64,22 @@ export interface KafkaPeer extends RunningBroker {
 
 export interface KafkaPeerOptions {
   readonly name?: string
+  /** Default: any that is free. */
+  readonly port?: number
+  /** What clients are told to connect to: that of a proxy. Default: its own port. */
+  readonly advertisedPort?: number
+  /** The data folder; formatted unless it is already. Default: a new temporary one. */
+  readonly folder?: string
   /** Further lines of server.properties. */
   readonly properties?: readonly string[]
 }
 
 export async function startKafkaPeer(options: KafkaPeerOptions = {}): Promise<KafkaPeer> {
-  const folder = temporaryFolder('kafka-peer')
-  const [port, controller] = [await freePort(), await freePort()]
+  const folder = options.folder ?? temporaryFolder('kafka-peer')
+  const [port, controller] = [options.port ?? (await freePort()), await freePort()]
   const file = join(folder, 'server.properties')
   writeFileSync(file, `${propertiesOf(folder, port, controller, options).join('\n')}\n`)
-  const format = ['format', '-t', 'c3BpbGx3YXktcGVlci1pZA', '-c', file]
+  const format = ['format', '--ignore-formatted', '-t', 'c3BpbGx3YXktcGVlci1pZA', '-c', file]
   const tool = ['-cp', classpath(), 'kafka.tools.StorageTool', ...format]
   execFileSync('java', tool, { stdio: 'ignore' })
   const startedAt = performance.now()
@@ -115,7 +121,7 @@ function propertiesOf(
     'node.id=0',
     `controller.quorum.voters=0@127.0.0.1:${controller}`,
     `listeners=PLAINTEXT://127.0.0.1:${port},CONTROLLER://127.0.0.1:${controller}`,
-    `advertised.listeners=PLAINTEXT://127.0.0.1:${port}`,
+    `advertised.listeners=PLAINTEXT://127.0.0.1:${options.advertisedPort ?? port}`,
     'controller.listener.names=CONTROLLER',
     'listener.security.protocol.map=CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT',
     `log.dirs=${join(folder, 'logs')}`,

@@ -66,6 +66,7 @@ const metadataVersions = [metadataV12.api, metadataV11.api, metadataV10.api, met
 const coordinatorVersions = [findCoordinatorV6.api, findCoordinatorV5.api, findCoordinatorV4.api]
 
 const retryFirstMs = 20
+const reachMs = 1000
 const retryMaxMs = 1000
 
 export class Cluster {
@@ -164,6 +165,11 @@ export class Cluster {
       if (error instanceof ClientError && error.code === 'SPILLWAY_E_NOT_FOUND') return undefined
       throw error
     }
+  }
+
+  /** Rejects soon when no broker answers. */
+  async reach(): Promise<void> {
+    await this.persist(() => this.#metadata([]), reachMs)
   }
 
   /** Those of some topics that are there; always asks. */

@@ -58,7 +58,7 @@ const takePatienceMs = 5000
 export const openDriver: OpenDriver = async (url, context) => {
   const cluster = new Cluster(parseUrl(url), context)
   try {
-    await cluster.findAll([])
+    await cluster.reach()
   } catch (error) {
     await cluster.close()
     throw failure(error, 'no broker can be reached')
