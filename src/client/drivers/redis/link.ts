@@ -34,6 +34,12 @@ export interface LinkWatch {
 
 type Client = ReturnType<typeof createClient>
 
+/**
+ * Never connected. `createClient` makes a class with all of Redis' commands for every new set of
+ * options, which takes some 30 ms; copies of one client share its class.
+ */
+const model = createClient()
+
 export class Link {
   readonly #client: Client
   readonly #url: string
@@ -50,7 +56,7 @@ export class Link {
     this.#url = url
     this.#context = context
     this.#watch = watch
-    this.#client = createClient({
+    this.#client = model.duplicate({
       url,
       name: clientName(context.name),
       RESP: 2,
