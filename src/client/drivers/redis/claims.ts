@@ -34,13 +34,28 @@ export async function pendingOf(
   const { from = '-', idleMs, consumer } = filter
   const rows = await store.link.command([
     ...['XPENDING', stream.key, source.group],
-    ...(idleMs === undefined ? [] : ['IDLE', String(idleMs)]),
+    ...(idleMs === undefined || idleMs === 0 ? [] : ['IDLE', String(idleMs)]),
     ...[from, '+', String(pendingCount)],
     ...(consumer === undefined ? [] : [consumer]),
   ])
   return (rows as [string, string, number, number][]).map(([id, name, idle, count]) => {
     return { id, consumer: name, idleMs: idle, count }
   })
+}
+
+/** All of them, a thousand at a time. */
+export async function* allPending(
+  store: Store,
+  source: Source,
+  stream: StreamRef,
+  filter: { readonly idleMs?: number | undefined; readonly consumer?: string | undefined } = {},
+): AsyncGenerator<PendingEntry[]> {
+  for (let from = '-'; ; ) {
+    const some = await pendingOf(store, source, stream, { ...filter, from })
+    if (some.length > 0) yield some
+    if (some.length < pendingCount) return
+    from = `(${some.at(-1)!.id}`
+  }
 }
 
 /** Those whose consumer has been silent for longer than its lease. */

@@ -49,12 +49,12 @@ export class PlainConsumer implements Consumer, Holder {
   readonly #out = new Map<string, RedisDelivery>()
   /** Read beyond the credit: a read of several streams may give more than was asked for. */
   readonly #beyond: RedisDelivery[] = []
-  readonly #settling = new Set<Promise<unknown>>()
   #credit: number
   #isStopped = false
   #wake: (() => void) | undefined
   #reading: Promise<void> = Promise.resolve()
   #sweep: Timer | undefined
+  #sweeping: Promise<void> = Promise.resolve()
 
   private constructor(settings: ConsumerSettings, reader: Link) {
     const { store, source, credit, leaseMs, sink } = settings
@@ -93,13 +93,16 @@ export class PlainConsumer implements Consumer, Holder {
       this.#wake?.()
       await endReading(this.store, this.#reader, this.#reading)
     }
-    await this.#release(this.#beyond.splice(0))
+    if (this.store.link.isReady) await this.#release(this.#beyond.splice(0))
   }
 
   async close(): Promise<void> {
     await this.stop()
-    await this.#release([...this.#out.values()])
-    await Promise.allSettled(this.#settling)
+    // Without a connection nothing can be given back: it comes back when its lease is over.
+    if (this.store.link.isReady) {
+      await this.#release([...this.#out.values()])
+      await this.#sweeping
+    }
     this.#reader.close()
     await leaveGroups(this)
     this.#settings.left()
@@ -223,11 +226,8 @@ export class PlainConsumer implements Consumer, Holder {
       const sweeping = this.#sweepOnce().catch(() => {
         // A broken connection is reported by the reader; the next sweep does it.
       })
-      this.#settling.add(sweeping)
-      void sweeping.finally(() => {
-        this.#settling.delete(sweeping)
-        this.#sweepLater()
-      })
+      this.#sweeping = sweeping
+      void sweeping.finally(() => this.#sweepLater())
     })
   }
 

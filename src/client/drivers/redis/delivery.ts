@@ -109,11 +109,17 @@ export class RedisDelivery implements Delivery {
 
   /** Rejects when it is another's by now. */
   async check(): Promise<void> {
+    const { link, context } = this.#holder.store
+    if (!link.isReady) {
+      // A connection that is mended in time changes nothing; after that it is another's.
+      const left = this.expiresAt - context.clock.monotonic()
+      if (!(await link.isReadyWithin(left))) throw this.lost()
+    }
     if (this.#isKeyed) {
       if (!this.#holder.owns(this)) throw this.lost()
       return
     }
-    if (this.#holder.store.context.clock.monotonic() < this.expiresAt) return
+    if (context.clock.monotonic() < this.expiresAt) return
     if (!(await this.isPending())) throw this.lost()
   }
 
@@ -208,8 +214,8 @@ export class RedisDelivery implements Delivery {
         throw this.lost()
       } catch (error) {
         if (!(error instanceof BrokenLink)) throw error
-        if (!(await this.isPending())) return
         await this.check()
+        if (!(await this.isPending())) return
       }
     }
   }
@@ -287,12 +293,13 @@ export class Desk {
     })
   }
 
-  async #finish(stream: StreamRef, all: readonly Waiting[]): Promise<void> {
+  async #finish(stream: StreamRef, asked: readonly Waiting[]): Promise<void> {
     const { key, keeps } = stream
-    const ids = all.map(({ delivery }) => delivery.entryId)
-    const acknowledge: Command = ['XACK', key, this.#source.group, ...ids]
+    let all = asked
     let isDoubtful = false
     for (;;) {
+      const ids = all.map(({ delivery }) => delivery.entryId)
+      const acknowledge: Command = ['XACK', key, this.#source.group, ...ids]
       try {
         const count = keeps
           ? await this.#store.link.command(acknowledge)
@@ -310,6 +317,12 @@ export class Desk {
           return
         }
         isDoubtful = true
+        const kept: Waiting[] = []
+        for (const one of all) {
+          await one.delivery.check().then(() => kept.push(one), one.reject)
+        }
+        all = kept
+        if (all.length === 0) return
       }
     }
   }

@@ -37,6 +37,8 @@ import { cautionsOf, supportOf } from './support.ts'
 import { Taker } from './taking.ts'
 
 const backend = 'redis'
+/** For giving back what is in hand. */
+const closeMs = 5000
 
 export const openDriver: OpenDriver = async (url, context) => {
   const store = await Store.open(url, context, {
@@ -50,12 +52,14 @@ class RedisDriver implements Driver {
   readonly backend = backend
   readonly distance = 'far'
   readonly #store: Store
+  readonly #context: DriverContext
   readonly #sender: Sender
   readonly #consumers = new Set<Consumer>()
   readonly #takers = new Map<string, Taker>()
   #closing: Promise<void> | undefined
 
-  constructor(store: Store, _context: DriverContext) {
+  constructor(store: Store, context: DriverContext) {
+    this.#context = context
     this.#store = store
     this.#sender = new Sender(store)
   }
@@ -156,9 +160,13 @@ class RedisDriver implements Driver {
     return this.#closing
   }
 
+  /** What cannot be given back now comes back by itself, when its lease is over. */
   async #close(): Promise<void> {
-    await Promise.all([...this.#consumers].map(consumer => consumer.close()))
-    await Promise.all([...this.#takers.values()].map(taker => taker.leave()))
+    if (!this.#store.link.isReady) this.#store.close()
+    const timer = this.#context.clock.schedule(closeMs, () => this.#store.close())
+    await Promise.allSettled([...this.#consumers].map(consumer => consumer.close()))
+    await Promise.allSettled([...this.#takers.values()].map(taker => taker.leave()))
+    timer.cancel()
     this.#store.close()
   }
 }

@@ -8,14 +8,14 @@
 import { Ring } from '../../../base/ring.ts'
 import type { Timer } from '../../../engine/ports.ts'
 import type { Consumer, Settlement } from '../../driver.ts'
-import { type Claimed, claimAll, type PendingEntry, pendingOf } from './claims.ts'
+import { allPending, type Claimed, claimAll, type PendingEntry } from './claims.ts'
 import type { ConsumerSettings } from './consumer.ts'
 import { Desk, type Holder, RedisDelivery } from './delivery.ts'
 import { type Entry, readEntries } from './entry.ts'
 import type { Command, Link, Reply } from './link.ts'
 import { endReading, interrupt, mend } from './mending.ts'
 import { Mover } from './mover.ts'
-import { consumerName, positionOf, type Source, type StreamRef } from './names.ts'
+import { compareIds, consumerName, positionOf, type Source, type StreamRef } from './names.ts'
 import { Ownership } from './ownership.ts'
 import type { Store } from './store.ts'
 import { leaveGroups } from './taking.ts'
@@ -23,6 +23,7 @@ import { leaveGroups } from './taking.ts'
 const blockMs = 5000
 /** What may wait in lanes behind keys that are busy; then nothing more is read. */
 const waitingMax = 2000
+const recoverMs = 10_000
 
 interface Item {
   readonly unit: number
@@ -67,6 +68,7 @@ export class KeyedConsumer implements Consumer, Holder {
   #isStopped = false
   #wake: (() => void) | undefined
   #asking: Promise<void> | undefined
+  #recovery: Timer | undefined
   #reading: Promise<void> = Promise.resolve()
   /** Units that were taken over; what their last owners left is fetched before anything is read. */
   #gained: number[] = []
@@ -95,6 +97,7 @@ export class KeyedConsumer implements Consumer, Holder {
     await consumer.#ownership.start()
     consumer.#reading = consumer.#read()
     consumer.#mover.start()
+    consumer.#recoverLater()
     return consumer
   }
 
@@ -108,6 +111,7 @@ export class KeyedConsumer implements Consumer, Holder {
     if (this.#isStopped) return
     this.#isStopped = true
     this.#mover.stop()
+    this.#recovery?.cancel()
     this.#wake?.()
     await endReading(this.store, this.#reader, this.#reading)
     await this.#ownership.stop()
@@ -115,9 +119,11 @@ export class KeyedConsumer implements Consumer, Holder {
 
   async close(): Promise<void> {
     await this.stop()
-    const out = [...this.#laneOf.keys()]
-    await Promise.allSettled(out.map(delivery => delivery.settle({ kind: 'release' })))
-    await this.#ownership.close()
+    if (this.store.link.isReady) {
+      const out = [...this.#laneOf.keys()]
+      await Promise.allSettled(out.map(delivery => delivery.settle({ kind: 'release' })))
+      await this.#ownership.close()
+    }
     for (const lane of this.#lanes.values()) lane.timer?.cancel()
     this.#reader.close()
     await leaveGroups(this)
@@ -211,7 +217,7 @@ export class KeyedConsumer implements Consumer, Holder {
         // Asked for now, because a connection that waits answers nothing.
         await this.#reader.clientId()
         if (this.#reader.epoch !== epoch) {
-          await this.#recover()
+          await this.#recover(0)
           epoch = this.#reader.epoch
         }
         await this.#takeOver(this.#gained.splice(0))
@@ -306,7 +312,7 @@ export class KeyedConsumer implements Consumer, Holder {
     this.#waiting++
     const lane = this.#lanes.get(name)
     if (lane !== undefined) {
-      lane.items.push(item)
+      lane.items.splice(placeIn(lane, item), 0, item)
       return
     }
     const fresh = { name, unit: item.unit, items: [item], out: undefined, timer: undefined }
@@ -385,11 +391,8 @@ export class KeyedConsumer implements Consumer, Holder {
   }
 
   async #takeOverStream(index: number, stream: StreamRef): Promise<void> {
-    for (let from = '-'; ; ) {
-      const pending = await pendingOf(this.store, this.source, stream, { from })
-      if (pending.length === 0) return
+    for await (const pending of allPending(this.store, this.source, stream)) {
       await this.#adopt(index, stream, pending)
-      from = `(${pending.at(-1)!.id}`
     }
   }
 
@@ -424,20 +427,35 @@ export class KeyedConsumer implements Consumer, Holder {
     return false
   }
 
-  /** After a connection was lost: what was sent to us and never arrived was not handed out. */
-  async #recover(): Promise<void> {
+  /**
+   * What was sent to us and never arrived was not handed out. It is looked for when a connection
+   * was lost, and now and then: the server may have sent it to one that was gone already.
+   */
+  async #recover(idleMs: number): Promise<void> {
     const { store, source, consumer } = this
     for (const [unit, streams] of source.units.entries()) {
       if (!this.#ownership.isKept(unit)) continue
       for (const stream of streams) {
-        const mine = await pendingOf(store, source, stream, { consumer })
-        const known = this.#knownIn(stream)
-        const unknown = mine.filter(({ id }) => !known.has(id))
-        const claimed = await claimAll(store, { source, stream, consumer }, unknown)
-        for (const one of claimed) this.#add(neverHanded(unit, one))
+        for await (const mine of allPending(store, source, stream, { idleMs, consumer })) {
+          const known = this.#knownIn(stream)
+          const unknown = mine.filter(({ id }) => !known.has(id))
+          const claimed = await claimAll(store, { source, stream, consumer }, unknown)
+          for (const one of claimed) this.#add(neverHanded(unit, one))
+        }
       }
     }
     this.#pump()
+  }
+
+  #recoverLater(): void {
+    this.#recovery = this.store.context.clock.schedule(recoverMs, () => {
+      const recovering = this.#recover(recoverMs).catch(() => {
+        // The connection broke: then it is looked for when there is one again.
+      })
+      void recovering.then(() => {
+        if (!this.#isStopped) this.#recoverLater()
+      })
+    })
   }
 
   #knownIn(stream: StreamRef): Set<string> {
@@ -451,10 +469,24 @@ export class KeyedConsumer implements Consumer, Holder {
   #end(error: Error): void {
     this.#isStopped = true
     this.#mover.stop()
+    this.#recovery?.cancel()
     void this.#ownership.stop()
     this.#laneOf.clear()
     this.#settings.sink.ended(error)
   }
+}
+
+/** At the end, but for what was found late: in the order of the stream, behind what is out. */
+function placeIn({ items, out }: Lane, { entry, stream, isFresh }: Item): number {
+  let at = items.length
+  if (isFresh) return at
+  const first = out === undefined ? 0 : 1
+  while (at > first) {
+    const before = items[at - 1]!
+    if (before.stream !== stream || compareIds(before.entry.id, entry.id) < 0) break
+    at--
+  }
+  return at
 }
 
 function neverHanded(unit: number, { stream, entry, handedOut }: Claimed): Item {

@@ -5,6 +5,7 @@
  */
 
 import { createClient, MultiErrorReply, RESP_TYPES, WatchError } from '@redis/client'
+import type { Timer } from '../../../engine/ports.ts'
 import type { DriverContext } from '../../driver.ts'
 import { ClientError, PlanError } from '../../errors.ts'
 
@@ -105,6 +106,21 @@ export class Link {
     })
   }
 
+  /** False: there was none in this time. */
+  async isReadyWithin(ms: number): Promise<boolean> {
+    if (this.#isReady) return true
+    let timer: Timer | undefined
+    const late = new Promise<false>(resolve => {
+      timer = this.#context.clock.schedule(Math.max(0, ms), () => resolve(false))
+    })
+    const isReady = this.ready().then(() => true)
+    try {
+      return await Promise.race([isReady, late])
+    } finally {
+      timer?.cancel()
+    }
+  }
+
   /** Text comes back as text. */
   async command(command: Command): Promise<Reply> {
     if (!this.#isReady) await this.ready()
@@ -127,7 +143,13 @@ export class Link {
 
   /** What the server calls this connection. */
   clientId(): Promise<string> {
-    this.#clientId ??= this.command(['CLIENT', 'ID']).then(String)
+    if (this.#clientId === undefined) {
+      const asking = this.command(['CLIENT', 'ID']).then(String)
+      this.#clientId = asking
+      asking.catch(() => {
+        if (this.#clientId === asking) this.#clientId = undefined
+      })
+    }
     return this.#clientId
   }
 

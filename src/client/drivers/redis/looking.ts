@@ -5,6 +5,7 @@ import { type Entry, readEntries, storedOf } from './entry.ts'
 import type { Layout } from './layout.ts'
 import { type Command, type Reply, replyCode } from './link.ts'
 import {
+  compareIds,
   groupSource,
   keyOf,
   parsePosition,
@@ -65,12 +66,6 @@ async function waiting(
   const range = ['XRANGE', stream.key, `(${last}`, '+', 'COUNT', String(count)]
   const entries = readEntries(layout.name, await store.link.bytes(range))
   return entries.map(entry => ({ stream, entry }))
-}
-
-export function compareIds(left: string, right: string): number {
-  const [leftTime, leftNumber] = left.split('-').map(Number) as [number, number]
-  const [rightTime, rightNumber] = right.split('-').map(Number) as [number, number]
-  return leftTime - rightTime || leftNumber - rightNumber
 }
 
 export async function depth(store: Store, endpoint: Endpoint, group?: string): Promise<Depth> {

@@ -111,6 +111,13 @@ export function timeOf(id: string): number {
   return Number.parseInt(id, 10)
 }
 
+/** Of entries' ids: which one came first. */
+export function compareIds(left: string, right: string): number {
+  const [leftTime, leftNumber] = left.split('-').map(Number) as [number, number]
+  const [rightTime, rightNumber] = right.split('-').map(Number) as [number, number]
+  return leftTime - rightTime || leftNumber - rightNumber
+}
+
 /** A consumer's name says how long it may be silent: others claim from it by that. */
 export function consumerName(name: string, id: string, leaseMs: number): string {
   return `${name}/${id}/${leaseMs}`

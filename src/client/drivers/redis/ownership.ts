@@ -75,16 +75,18 @@ export class Ownership {
     if (this.#isStopped) return
     this.#isStopped = true
     this.#timer?.cancel()
-    await this.#ticking
     const { store, source, consumer } = this.#owner
+    // Without a connection the leases end by themselves.
+    if (!store.link.isReady) return
+    await this.#ticking
     const leave: Command = ['ZREM', `${source.prefix}members`, consumer]
-    if (store.link.isReady) await store.link.command(leave).catch(() => {})
+    await store.link.command(leave).catch(() => {})
     for (const [index, unit] of this.#units) if (!unit.isLeaving) this.#leave(index, unit)
   }
 
   async close(): Promise<void> {
     await this.stop()
-    await Promise.all(this.#leaving)
+    if (this.#owner.store.link.isReady) await Promise.all(this.#leaving)
   }
 
   #tickLater(): void {

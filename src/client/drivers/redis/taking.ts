@@ -1,7 +1,10 @@
-/** Taking some messages without staying: for a redrive, or for a move to another backend. */
+/**
+ * Taking some messages without staying: for a redrive, or for a move to another backend. Of a queue
+ * with keys it takes from the streams that nobody reads, and keeps them until it finds no more.
+ */
 
 import type { Delivery } from '../../driver.ts'
-import { type Claimed, claimSilent, silentIn } from './claims.ts'
+import { type Claimed, claimAll, claimSilent, pendingOf, silentIn } from './claims.ts'
 import { Desk, type Holder, RedisDelivery } from './delivery.ts'
 import { readEntries } from './entry.ts'
 import type { Reply } from './link.ts'
@@ -26,28 +29,79 @@ export class Taker implements Holder {
 
   settled(): void {}
 
-  owns(): boolean {
-    return true
+  owns({ stream }: RedisDelivery): boolean {
+    const until = this.#ownedUntil.get(stream) ?? 0
+    return this.store.context.clock.monotonic() < until
   }
 
   async take(countMax: number): Promise<Delivery[]> {
     await new Mover(this.store, this.source).moveAll()
+    const { again, streams } = this.source
     const taken: Claimed[] = []
-    for (const stream of this.source.streams) {
+    const ours = again === undefined ? await this.#own() : streams
+    for (const stream of ours) {
+      if (taken.length >= countMax) break
       taken.push(...(await this.#leftIn(stream, countMax - taken.length)))
-    }
-    for (const stream of this.source.streams) {
       if (taken.length >= countMax) break
       taken.push(...(await this.#read(stream, countMax - taken.length)))
     }
+    if (taken.length === 0) await this.#disown()
     return taken.map(({ stream, entry, handedOut }) => {
       return new RedisDelivery(this, stream, entry, handedOut)
     })
   }
 
-  /** What others were silent about for too long. */
+  /** The streams of a queue with keys that are ours, and for how long on the monotonic clock. */
+  readonly #ownedUntil = new Map<StreamRef, number>()
+
+  async #own(): Promise<StreamRef[]> {
+    const { store, source, consumer, leaseMs } = this
+    const sentAt = store.context.clock.monotonic()
+    for (const [index, stream] of source.streams.entries()) {
+      const key = this.#ownerKey(index)
+      const take = ['SET', key, consumer, 'NX', 'PX', String(leaseMs)]
+      const isTaken = (await store.link.command(take)) === 'OK'
+      const isOurs = isTaken || (await store.link.command(['GET', key])) === consumer
+      if (!isOurs) {
+        this.#ownedUntil.delete(stream)
+        continue
+      }
+      if (!isTaken) await store.link.command(['PEXPIRE', key, String(leaseMs)])
+      else this.#fresh.add(stream)
+      this.#ownedUntil.set(stream, sentAt + leaseMs)
+    }
+    return [...this.#ownedUntil.keys()]
+  }
+
+  /** Owned since this call: what the last owner left is looked for once. */
+  readonly #fresh = new Set<StreamRef>()
+
+  #ownerKey(index: number): string {
+    return `${this.source.prefix}owner:${index}`
+  }
+
+  async #disown(): Promise<void> {
+    const { store, source, consumer } = this
+    for (const [index, stream] of source.streams.entries()) {
+      if (!this.#ownedUntil.delete(stream)) continue
+      const key = this.#ownerKey(index)
+      await store.exchange([key], async link => {
+        const isOurs = (await link.command(['GET', key])) === consumer
+        return { commands: isOurs ? [['DEL', key]] : [], value: undefined }
+      })
+    }
+  }
+
+  /** What others were silent about for too long, or left to us with their stream. */
   async #leftIn(stream: StreamRef, countMax: number): Promise<Claimed[]> {
     const { store, source, consumer, leaseMs } = this
+    if (source.again === undefined) {
+      if (!this.#fresh.has(stream)) return []
+      const pending = (await pendingOf(store, source, stream, {})).slice(0, countMax)
+      if (pending.length < countMax) this.#fresh.delete(stream)
+      const counted = pending.map(one => ({ ...one, count: one.count + 1 }))
+      return claimAll(store, { source, stream, consumer }, counted)
+    }
     const silent = await silentIn(store, source, stream, leaseMs)
     const claims = silent.slice(0, countMax).map(one => {
       return claimSilent(store, { source, stream, consumer }, one, leaseMs)
@@ -67,12 +121,15 @@ export class Taker implements Holder {
 
   /** Leaves no trace in the groups, once nothing is pending. */
   async leave(): Promise<void> {
+    if (!this.store.link.isReady) return
+    await this.#disown().catch(() => {})
     await leaveGroups(this)
   }
 }
 
 export async function leaveGroups({ store, source, consumer }: Holder): Promise<void> {
   const { group, streams } = source
+  if (!store.link.isReady) return
   await Promise.all(
     streams.map(async ({ key }) => {
       try {
