@@ -7,8 +7,8 @@ import { Ring } from '../../../base/ring.ts'
 import type { Timer } from '../../../engine/ports.ts'
 import type { Consumer, Settlement, Sink } from '../../driver.ts'
 import { ClientError } from '../../errors.ts'
+import { acksOf } from './acks.ts'
 import { attemptOf, RabbitDelivery } from './delivery.ts'
-import { limitUnsettled } from './fence.ts'
 import { Hands, type Site } from './hands.ts'
 import { KeyLanes } from './lanes.ts'
 import { type Channel, errorOf } from './link.ts'
@@ -75,7 +75,7 @@ export class RabbitConsumer implements Consumer {
     await this.#prepare()
     const channel = await link.channel()
     try {
-      await limitUnsettled(channel, this.#prefetchCount)
+      await acksOf(channel).limit(this.#prefetchCount)
       this.#channel = channel
       channel.on('close', () => this.#lost(channel))
       channel.on('basic.cancel', () => this.#cancelled(channel))
@@ -128,7 +128,7 @@ export class RabbitConsumer implements Consumer {
       if (place.isQuorum || mine.length > 0) {
         await Promise.all(mine.map(one => this.#hands.noteReturn(one))).catch(() => {})
       }
-      await channel.close()
+      await acksOf(channel).close()
     }
     for (const delivery of mine) held.delete(delivery)
     this.#left()
@@ -136,6 +136,7 @@ export class RabbitConsumer implements Consumer {
 
   #arrived(arrival: Arrival): void {
     if (arrival.channel !== this.#channel) return
+    acksOf(arrival.channel).arrived(arrival.message.deliveryTag)
     this.#arrivals.push(arrival)
     if (!this.#isLooking) this.#look()
   }
@@ -176,7 +177,9 @@ export class RabbitConsumer implements Consumer {
     const { deliveryTag } = message
     const expires = numberOf(message, ownHeaders.expires) ?? Number.POSITIVE_INFINITY
     if (expires <= context.clock.now() || ownHeaders.mark in (message.headers ?? {})) {
-      channel.basicAck({ deliveryTag })
+      acksOf(channel)
+        .ack(deliveryTag)
+        .catch(() => {})
       return
     }
     const attempt = attemptOf(message, correction)

@@ -5,8 +5,8 @@
  */
 
 import type { DriverContext, Outgoing, Settlement } from '../../driver.ts'
+import { acksOf } from './acks.ts'
 import { lost, type Owner, type RabbitDelivery } from './delivery.ts'
-import { passed } from './fence.ts'
 import type { Link, Publication } from './link.ts'
 import { bodyOf, copyOf, type Envelope, type Incoming, ownHeaders } from './messages.ts'
 import type { Place } from './names.ts'
@@ -59,9 +59,8 @@ export class Hands implements Owner {
   }
 
   async done(delivery: RabbitDelivery): Promise<void> {
-    delivery.channel.basicAck({ deliveryTag: delivery.message.deliveryTag })
     if (delivery.isNoted) this.#forget(delivery)
-    await passed(delivery.channel, delivery.id)
+    await acksOf(delivery.channel).ack(tagOf(delivery))
     this.site.held.delete(delivery)
   }
 
@@ -76,8 +75,7 @@ export class Hands implements Owner {
   async retry(delivery: RabbitDelivery, delayMs: number): Promise<void> {
     const { place, waits } = this.site
     if (delayMs <= 0 && place.isQuorum) {
-      delivery.channel.basicNack({ deliveryTag: delivery.message.deliveryTag, requeue: true })
-      await passed(delivery.channel, delivery.id)
+      await acksOf(delivery.channel).giveBack(tagOf(delivery))
       this.#letGo(delivery)
       return
     }
@@ -113,12 +111,12 @@ export class Hands implements Owner {
         resolve()
         continue
       }
-      delivery.channel.basicNack({ deliveryTag: tagOf(delivery), requeue: true })
-      passed(delivery.channel, delivery.id).then(() => {
+      const back = (): void => {
         this.#letGo(delivery)
         if (note.status === 'rejected') reject(note.reason)
         else resolve()
-      }, resolve)
+      }
+      acksOf(delivery.channel).giveBack(tagOf(delivery)).then(back, resolve)
     }
   }
 

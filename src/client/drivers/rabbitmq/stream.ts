@@ -5,7 +5,6 @@
  */
 
 import type { From, ReadOptions, Stored } from '../../driver.ts'
-import { limitUnsettled } from './fence.ts'
 import { type Channel, errorOf, type Link } from './link.ts'
 import { type Incoming, numberOf, ownHeaders, storedOf, timeOf } from './messages.ts'
 
@@ -70,7 +69,7 @@ class Reader {
 
   async open(channel: Channel, log: string, from: Offset): Promise<void> {
     this.#channel = channel
-    await limitUnsettled(channel, prefetchCount)
+    await channel.basicQos({ prefetchCount })
     channel.on('close', () => this.wake())
     channel.on('basic.cancel', () => void channel.close())
     const settings = { 'x-stream-offset': from }

@@ -2,8 +2,8 @@
 
 import type { Delivery, Settlement, Stored } from '../../driver.ts'
 import { ClientError } from '../../errors.ts'
+import { acksOf } from './acks.ts'
 import { attemptOf, type Owner, RabbitDelivery } from './delivery.ts'
-import { limitUnsettled, passed } from './fence.ts'
 import { Hands, type Site } from './hands.ts'
 import { type Channel, errorOf } from './link.ts'
 import { type Incoming, idOf, storedOf } from './messages.ts'
@@ -32,13 +32,19 @@ class Batch implements Owner {
     await this.#hands.settle(delivery, settlement)
     if (settlement.kind === 'release') this.#releasedCount++
     if (--this.#openCount > 0) return
-    await this.#channel.close()
+    await acksOf(this.#channel).close()
     if (this.#releasedCount > 0) await whenBack(this.#site, this.#releasedCount)
   }
 }
 
 const lookMs = 2
 const looksMax = 25
+const freeLookMs = 50
+/** Without a message for so long, the queue is looked at again. */
+const stallMs = 100
+/** What the broker takes for a limit of unsettled messages. */
+const roomMax = 0xffff
+const freeLooksMax = 60
 
 /**
  * A quorum queue takes what is given back a moment after its channel has answered. Waits until it
@@ -99,11 +105,9 @@ export async function peekAt(
     if (isCounted) {
       await Promise.all(stored.map(({ id }) => register.note({ id, attempts: -1, dueAt: 0 })))
     }
-    for (const { message } of got) {
-      channel.basicNack({ deliveryTag: message.deliveryTag, requeue: true })
-    }
-    await passed(channel, place.base)
-    await channel.close()
+    const acks = acksOf(channel)
+    await Promise.all(got.map(({ message }) => acks.giveBack(message.deliveryTag)))
+    await acks.close()
     await whenBack(site, got.length)
     return stored
   } catch (error) {
@@ -111,61 +115,68 @@ export async function peekAt(
   }
 }
 
+/**
+ * By consuming, with room for just as many: messages come without being asked for one by one, and
+ * where one consumer is the active one there is no other way.
+ */
 async function getAll(site: Site, channel: Channel, countMax: number): Promise<readonly Got[]> {
-  const { place } = site
-  if (place.isKeyed) return consumeAll(site, channel, countMax)
-  const [queue] = place.queues
-  const got: Got[] = []
-  while (got.length < countMax) {
-    const message = await channel.basicGet({ queue: queue! })
-    if (message === undefined) break
-    got.push({ queue: queue!, message })
-  }
-  return got
-}
-
-/** Where one consumer is the active one, messages come by consuming only. */
-async function consumeAll(site: Site, channel: Channel, countMax: number): Promise<readonly Got[]> {
   const { place, link } = site
   const got: Got[] = []
-  await limitUnsettled(channel, countMax)
   for (const queue of place.queues) {
     const room = countMax - got.length
     if (room <= 0) break
-    const { messageCount, consumerCount } = await link.ask(queue, asking =>
-      asking.queueDeclare({ queue, passive: true }),
-    )
-    if (consumerCount > 0) throw consumed(queue)
-    const expected = Math.min(room, messageCount)
-    if (expected === 0) continue
-    await consumeSome(channel, queue, expected, got)
+    const waiting = place.isKeyed
+      ? await whenFree(site, queue)
+      : ((await link.find(queue))?.messageCount ?? 0)
+    const expected = Math.min(room, waiting, roomMax)
+    if (expected > 0) await consumeSome(site, channel, { queue, expected, got })
   }
   return got
 }
 
+/** How much waits, when nobody consumes it: one that was killed is known for a moment longer. */
+async function whenFree({ link, context }: Site, queue: string): Promise<number> {
+  for (let look = 0; look < freeLooksMax; look++) {
+    const { messageCount, consumerCount } = await link.ask(queue, channel =>
+      channel.queueDeclare({ queue, passive: true }),
+    )
+    if (consumerCount === 0) return messageCount
+    await new Promise<void>(resolve => {
+      context.clock.schedule(freeLookMs, resolve)
+    })
+  }
+  throw consumed(queue)
+}
+
 async function consumeSome(
+  { link, context }: Site,
   channel: Channel,
-  queue: string,
-  expected: number,
-  got: Got[],
+  { queue, expected, got }: { queue: string; expected: number; got: Got[] },
 ): Promise<void> {
-  let enough = (): void => {}
-  const arrived = new Promise<void>((resolve, reject) => {
-    enough = resolve
-    channel.on('close', () => reject(consumed(queue)))
-  })
   let count = 0
+  // Not one more than are wanted: what were given back would go behind the others.
+  await acksOf(channel).limit(expected)
+  let enough = (): void => {}
+  const arrived = new Promise<void>(resolve => {
+    enough = resolve
+  })
+  channel.on('close', enough)
   const { consumerTag } = await channel.basicConsume({ queue }, message => {
-    if (count === expected) {
-      channel.basicNack({ deliveryTag: message.deliveryTag, requeue: true })
-      return
-    }
+    acksOf(channel).arrived(message.deliveryTag)
     got.push({ queue, message })
     if (++count === expected) enough()
   })
+  // Others may have taken some of them.
+  const watch = async (before: number): Promise<void> => {
+    const left = await link.find(queue)
+    if (count === before && (left?.messageCount ?? 0) === 0) enough()
+    else if (count < expected)
+      context.clock.schedule(stallMs, () => void watch(count).catch(enough))
+  }
+  const timer = context.clock.schedule(stallMs, () => void watch(count).catch(enough))
   await arrived
+  timer.cancel()
   await channel.basicCancel(consumerTag)
-  await passed(channel, queue)
 }
 
 function consumed(queue: string): ClientError {

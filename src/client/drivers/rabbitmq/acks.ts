@@ -1,0 +1,111 @@
+/**
+ * The acknowledgements of one channel. The broker does not answer them, so whoever must know that
+ * one has arrived asks something harmless after it: `basic.qos`, which changes nothing for the
+ * consumers that are there. All that settle meanwhile share the next question, and where nothing
+ * before them is unsettled, one acknowledgement.
+ *
+ * That is more than thrift: a quorum queue that has more than a few dozen commands of a channel
+ * under way keeps further ones waiting, and forgets them when the channel closes.
+ */
+
+import { lost } from './delivery.ts'
+import type { Channel } from './link.ts'
+
+export class Acks {
+  readonly #channel: Channel
+  #prefetchCount = 0
+  /** Delivery tags that are not settled, in their order. */
+  readonly #unsettled = new Set<number>()
+  readonly #done = new Set<number>()
+  #current: Promise<void> | undefined
+  #next: Promise<void> | undefined
+
+  constructor(channel: Channel) {
+    this.#channel = channel
+  }
+
+  /** For consumers that begin after it: each may have so many messages unsettled; 0: any number. */
+  async limit(prefetchCount: number): Promise<void> {
+    this.#prefetchCount = prefetchCount
+    await this.#channel.basicQos({ prefetchCount })
+  }
+
+  arrived(tag: number): void {
+    this.#unsettled.add(tag)
+  }
+
+  /** Resolves when the broker has it. */
+  ack(tag: number): Promise<void> {
+    this.#done.add(tag)
+    return this.passed(tag)
+  }
+
+  /** Back to its queue, before everything that is written later. */
+  giveBack(tag: number): Promise<void> {
+    this.#unsettled.delete(tag)
+    this.#channel.basicNack({ deliveryTag: tag, requeue: true })
+    return this.passed(tag)
+  }
+
+  /** Resolves when the broker has taken everything that was settled before. */
+  async passed(about: number | string): Promise<void> {
+    try {
+      if (this.#current === undefined) await this.#ask()
+      else {
+        this.#next ??= this.#current.catch(() => {}).then(() => this.#ask())
+        await this.#next
+      }
+    } catch {
+      throw lost(String(about))
+    }
+  }
+
+  /**
+   * Closes the channel when nothing is on its way any more. What is not settled goes back, in its
+   * order.
+   */
+  async close(): Promise<void> {
+    // The first answer says that all was sent to the queue, the second that the rest was, too.
+    for (let turn = 0; turn < 2 && this.#channel.active; turn++) {
+      await this.passed('').catch(() => {})
+    }
+    await this.#channel.close()
+  }
+
+  #ask(): Promise<void> {
+    this.#next = undefined
+    this.#write()
+    const asking = this.#channel.basicQos({ prefetchCount: this.#prefetchCount }).finally(() => {
+      if (this.#current === asking) this.#current = undefined
+    })
+    this.#current = asking
+    return asking
+  }
+
+  #write(): void {
+    if (!this.#channel.active) return
+    let last: number | undefined
+    for (const tag of this.#unsettled) {
+      if (!this.#done.delete(tag)) break
+      this.#unsettled.delete(tag)
+      last = tag
+    }
+    if (last !== undefined) this.#channel.basicAck({ deliveryTag: last, multiple: true })
+    for (const tag of this.#done) {
+      this.#unsettled.delete(tag)
+      this.#channel.basicAck({ deliveryTag: tag })
+    }
+    this.#done.clear()
+  }
+}
+
+const books = new WeakMap<Channel, Acks>()
+
+export function acksOf(channel: Channel): Acks {
+  let acks = books.get(channel)
+  if (acks === undefined) {
+    acks = new Acks(channel)
+    books.set(channel, acks)
+  }
+  return acks
+}
