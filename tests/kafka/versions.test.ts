@@ -9,8 +9,9 @@ import { crc32c } from '../../src/wire/kafka/crc32c.ts'
 import { codes } from '../../src/wire/kafka/error-codes.ts'
 import { decodeMessageSet, encodeMessageSet } from '../../src/wire/kafka/message-set.ts'
 import { ApiVersions } from '../../src/wire/kafka/messages/cluster.ts'
-import { Fetch, ListOffsets, Produce } from '../../src/wire/kafka/messages/data.ts'
+import { DeleteRecords, Fetch, ListOffsets, Produce } from '../../src/wire/kafka/messages/data.ts'
 import { CreateTopics } from '../../src/wire/kafka/messages/topics.ts'
+import { EndTxn, InitProducerId } from '../../src/wire/kafka/messages/transactions.ts'
 import { decodeRecords, encodeBatch } from '../../src/wire/kafka/record-batch.ts'
 import { temporaryFolder } from '../harness/process.ts'
 import { within } from '../harness/wait.ts'
@@ -163,6 +164,65 @@ describe('profile 4.2', () => {
     const old = await RawClient.connect(running.port)
     old.tell(Produce, 2, produceOf('t', new Uint8Array(0)))
     await within('the end of the connection', old.closed)
+  })
+
+  test('a transaction of the second version announces nothing, and its end raises the epoch', async () => {
+    const features = await raw.ask(ApiVersions, 4, {})
+    deepEqual(features.finalizedFeatures, [
+      { name: 'transaction.version', maxVersionLevel: 2, minVersionLevel: 2 },
+    ])
+    await create(raw, 'second')
+    const transactionalId = 'second-id'
+    const given = { transactionalId, transactionTimeoutMs: 60_000, producerId: -1 }
+    const { producerId = -1, producerEpoch } = await raw.ask(InitProducerId, 5, given)
+    const write = async (version: number, epoch: number): Promise<number> => {
+      const options = { producerId, producerEpoch: epoch, baseSequence: 0, attributes: 16 }
+      const request = produceOf('second', encodeBatch([recordOf('a')], options))
+      const { responses } = await raw.ask(Produce, version, { ...request, transactionalId })
+      return responses[0]!.partitionResponses[0]!.errorCode
+    }
+    // Whoever speaks the first version has to announce the partition.
+    equal(await write(11, producerEpoch), codes.INVALID_TXN_STATE)
+    equal(await write(12, producerEpoch), 0)
+    const committed = { transactionalId, producerId, producerEpoch, committed: true }
+    const ended = await raw.ask(EndTxn, 5, committed)
+    deepEqual([ended.errorCode, ended.producerEpoch], [0, producerEpoch + 1])
+    deepEqual(await raw.ask(EndTxn, 5, committed), ended)
+    equal(await write(12, producerEpoch), codes.INVALID_PRODUCER_EPOCH)
+    equal(await write(12, ended.producerEpoch!), 0)
+    const fetched = await raw.ask(Fetch, 12, { ...fetchOf('second'), isolationLevel: 1 })
+    equal(fetched.responses[0]!.partitions[0]!.lastStableOffset, 2)
+  })
+
+  test('the newest record by its own time is found, wherever it is', async () => {
+    await create(raw, 'newest')
+    const newest = async (isolationLevel = 0): Promise<readonly number[]> => {
+      const topics = [{ name: 'newest', partitions: [{ partitionIndex: 0, timestamp: -3 }] }]
+      const answer = await raw.ask(ListOffsets, 7, { isolationLevel, topics })
+      const { offset, timestamp } = answer.topics[0]!.partitions[0]!
+      return [offset!, timestamp!]
+    }
+    const write = async (...times: readonly number[]): Promise<void> => {
+      const batch = encodeBatch(times.map(time => recordOf('a', time)))
+      await raw.ask(Produce, 3, produceOf('newest', batch))
+    }
+    deepEqual(await newest(), [-1, -1])
+    await write(10, 30, 20, 30)
+    await write(5)
+    deepEqual(await newest(), [1, 30])
+    await write(40)
+    deepEqual(await newest(), [5, 40])
+    // More than one look: the last of these is the newest.
+    for (let time = 100; time < 400; time++) {
+      raw.tell(Produce, 3, produceOf('newest', encodeBatch([recordOf('a', time)])))
+    }
+    for (let time = 100; time < 400; time++) await raw.answer(Produce, 3)
+    deepEqual(await newest(1), [305, 399])
+    const partitions = [{ partitionIndex: 0, offset: 306 }]
+    await raw.ask(DeleteRecords, 1, { topics: [{ name: 'newest', partitions }] })
+    deepEqual(await newest(), [-1, -1])
+    await write(7)
+    deepEqual(await newest(), [306, 7])
   })
 
   test('a fetch session: partitions are named once, and only news is told', async () => {

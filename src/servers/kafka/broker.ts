@@ -15,6 +15,7 @@ import { limits } from './limits.ts'
 import type { Configs } from './mapping.ts'
 import { Memory } from './memory.ts'
 import { ModernGroup } from './modern-group.ts'
+import { NewestRecords } from './newest-records.ts'
 import { Offsets } from './offsets.ts'
 import { Producers } from './producers.ts'
 import type { ProfileName } from './profiles.ts'
@@ -70,6 +71,7 @@ export class Broker {
   readonly acls: Acls
   readonly credentials: Credentials
   readonly fetchSessions: FetchSessions
+  readonly newestRecords: NewestRecords
   readonly groups = new Map<string, ClassicGroup>()
   readonly modernGroups = new Map<string, ModernGroup>()
   readonly members = new Set<Member>()
@@ -93,6 +95,7 @@ export class Broker {
     this.acls = new Acls(engine)
     this.credentials = new Credentials(engine)
     this.fetchSessions = new FetchSessions(() => random.uint32())
+    this.newestRecords = new NewestRecords(engine, this.readPlain)
     const { deadlines, topics, producers, offsets } = this
     this.transactions = new Transactions({ engine, clock, deadlines, producers, offsets })
     const stableEnd = (log: string, next: number) => this.stableEnd(log, next)
@@ -193,6 +196,7 @@ export class Broker {
       for (const log of topic.logs) {
         this.producers.forget(log)
         this.transactions.forget(log)
+        this.newestRecords.forget(log)
       }
     })
   }

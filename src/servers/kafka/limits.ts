@@ -43,6 +43,8 @@ export const limits = {
   sweepRestMs: 1_000,
   sweepRecordsMax: 5_000,
   sweepBytesMax: 32 * 1024 * 1024,
+  /** Logs whose newest record is remembered; of the others it is looked for again. */
+  newestKept: 10_000,
   /** Keys that a pass of compaction remembers: some 100 bytes each. */
   compactionKeysMax: 500_000,
   /** What it looks at in one partition before it cuts: one effect of the engine. */

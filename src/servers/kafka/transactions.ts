@@ -4,6 +4,10 @@
  * “prepared” and “complete”, and nothing to be finished after a crash.
  *
  *     Empty → Ongoing → CompleteCommit or CompleteAbort → Ongoing …
+ *
+ * Clients of the second version (KIP-890) say nothing before they write: their first batch, or
+ * their first offsets, take a partition into the transaction. Its end raises their epoch, so that
+ * what is late belongs to no transaction at all.
  */
 
 import type { EngineDoor } from '../../engine/engine.ts'
@@ -28,6 +32,8 @@ export interface Transaction {
   readonly partitions: { readonly [log: string]: number }
   /** Group → what is committed with it. */
   readonly offsets: { readonly [group: string]: readonly OffsetChange[] }
+  /** Who ended the last one, when that has raised his epoch: he may not have heard of it. */
+  readonly endedBy?: Identity
 }
 
 export interface Aborted {
@@ -37,7 +43,7 @@ export interface Aborted {
   readonly lastOffset: number
 }
 
-interface Identity {
+export interface Identity {
   readonly producerId: number
   readonly epoch: number
 }
@@ -167,21 +173,25 @@ export class Transactions {
     return false
   }
 
-  /** What is wrong with a transactional batch for this log; 0: nothing. */
-  judge(log: string, producerId: number, epoch: number): number {
+  /**
+   * What is wrong with a transactional batch for this log; 0: nothing. One that `mayJoin` brings
+   * its partition along.
+   */
+  judge(log: string, { producerId, epoch }: Identity, mayJoin = false): number {
     const id = this.#idOf.get(producerId)
     const transaction = id === undefined ? undefined : this.#byId.get(id)
     if (transaction === undefined) return codes.INVALID_PRODUCER_ID_MAPPING
     if (transaction.epoch !== epoch) return codes.INVALID_PRODUCER_EPOCH
     const isIn = transaction.state === 'Ongoing' && log in transaction.partitions
-    return isIn ? 0 : codes.INVALID_TXN_STATE
+    return isIn || mayJoin ? 0 : codes.INVALID_TXN_STATE
   }
 
   /** A transactional batch has been appended. */
   note(log: string, producerId: number, offset: number): void {
     const id = this.#idOf.get(producerId)!
-    const transaction = this.#byId.get(id)!
-    if (transaction.partitions[log] !== -1) return
+    const { epoch } = this.#byId.get(id)!
+    const transaction = this.#ongoing(id, { producerId, epoch })
+    if ((transaction.partitions[log] ?? -1) !== -1) return
     this.#openIn(log).set(producerId, offset)
     this.#set(id, { ...transaction, partitions: { ...transaction.partitions, [log]: offset } })
   }
@@ -194,8 +204,31 @@ export class Transactions {
     this.#end(id, transaction, committed, transaction.epoch)
   }
 
+  /**
+   * As `end`, and gives the producer the epoch, or where epochs run out the id, of his next one. He
+   * may ask again, and is told the same.
+   */
+  endAndRaise(id: string, who: Identity, committed: boolean): Identity {
+    const wanted = committed ? 'CompleteCommit' : 'CompleteAbort'
+    const known = this.#byId.get(id)
+    const { endedBy } = known ?? {}
+    if (endedBy?.producerId === who.producerId && endedBy.epoch === who.epoch) {
+      if (known!.state !== wanted) throw new KafkaError(codes.INVALID_TXN_STATE)
+      return { producerId: known!.producerId, epoch: known!.epoch }
+    }
+    const transaction = this.#own(id, who)
+    // Nothing was written: there is nothing to commit, but it can be given up.
+    const isEmpty = transaction.state !== 'Ongoing'
+    if (isEmpty && committed) throw new KafkaError(codes.INVALID_TXN_STATE)
+    this.#end(id, transaction, committed, transaction.epoch + 1)
+    const { producerId, epoch } = this.#byId.get(id)!
+    return { producerId, epoch }
+  }
+
   #end(id: string, transaction: Transaction, committed: boolean, epoch: number): void {
     const { producerId } = transaction
+    const isRaised = epoch > transaction.epoch
+    const endedBy = isRaised ? { producerId, epoch: transaction.epoch } : undefined
     this.#engine.batch(() => {
       for (const [log, firstOffset] of Object.entries(transaction.partitions)) {
         if (firstOffset < 0) continue
@@ -212,7 +245,11 @@ export class Transactions {
         }
       }
       const state = committed ? 'CompleteCommit' : 'CompleteAbort'
-      this.#set(id, { ...transaction, epoch, state, partitions: {}, offsets: {} })
+      const isLast = epoch > epochMax
+      if (isLast) this.#idOf.delete(producerId)
+      const who = isLast ? { producerId: this.#producers.newId(), epoch: 0 } : { producerId, epoch }
+      const ended = { ...transaction, ...who, state, partitions: {}, offsets: {} } as const
+      this.#set(id, endedBy === undefined ? ended : { ...ended, endedBy })
     })
     this.#timeouts.get(id)?.cancel()
     this.#timeouts.delete(id)
@@ -295,7 +332,8 @@ export class Transactions {
     const transaction = this.#own(id, who)
     if (transaction.state === 'Ongoing') return transaction
     const startedAt = this.#clock.now()
-    const begun: Transaction = { ...transaction, state: 'Ongoing', startedAt }
+    const { endedBy: _, ...rest } = transaction
+    const begun: Transaction = { ...rest, state: 'Ongoing', startedAt }
     this.#arm(id, begun)
     return begun
   }

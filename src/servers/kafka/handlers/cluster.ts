@@ -20,8 +20,24 @@ export function apiVersions(call: Call, request: RequestOf<typeof wire.ApiVersio
   const isNamed = /^[a-zA-Z0-9](?:[a-zA-Z0-9.-]*[a-zA-Z0-9])?$/
   const given = [name, version].filter(text => text !== '')
   const errorCode = given.every(text => isNamed.test(text)) ? 0 : codes.INVALID_REQUEST
-  return { errorCode, apiKeys: errorCode === 0 ? call.apiKeys : [] }
+  if (errorCode !== 0) return { errorCode, apiKeys: [] }
+  const features = call.broker.profile === '4.2' ? featuresServed : []
+  if (features.length === 0) return { errorCode, apiKeys: call.apiKeys }
+  return {
+    errorCode,
+    apiKeys: call.apiKeys,
+    supportedFeatures: features.map(each => ({ ...each, minVersion: 0 })),
+    finalizedFeaturesEpoch: 1,
+    finalizedFeatures: features.map(({ name, maxVersion: level }) => ({
+      name,
+      maxVersionLevel: level,
+      minVersionLevel: level,
+    })),
+  }
 }
+
+/** What clients ask for by name: with the second version they do not announce partitions. */
+const featuresServed = [{ name: 'transaction.version', maxVersion: 2 }]
 
 /** The peer speaks a later ApiVersions than ours: it is told ours, in the oldest form (KIP-511). */
 export function unsupportedVersion(apiKeys: Call['apiKeys']): Versions {

@@ -5,7 +5,7 @@ import type { RequestOf, ResponseOf } from '../../../wire/kafka/message.ts'
 import type * as wire from '../../../wire/kafka/messages/data.ts'
 import { decodeRecords } from '../../../wire/kafka/record-batch.ts'
 import type { Broker } from '../broker.ts'
-import { type Call, mayDo } from '../call.ts'
+import { type Call, later, mayDo } from '../call.ts'
 import { limits } from '../limits.ts'
 import { batchOf } from '../mapping.ts'
 
@@ -15,30 +15,55 @@ const maxTimestamp = -3
 
 type Listed = ResponseOf<typeof wire.ListOffsets>['topics'][number]['partitions'][number]
 
+type Request = RequestOf<typeof wire.ListOffsets>
+
+/** Answers later while there is a long log to look through for its newest record. */
 export function listOffsets(
   call: Call,
-  request: RequestOf<typeof wire.ListOffsets>,
-): ResponseOf<typeof wire.ListOffsets> {
-  return {
-    topics: request.topics.map(({ name, partitions }) => {
-      const topic = call.broker.topics.find(name)
-      return {
-        name,
-        partitions: partitions.map(({ partitionIndex, timestamp }): Listed => {
-          if (!mayDo(call, 'describe', 'topic', name)) {
-            return { partitionIndex, errorCode: codes.TOPIC_AUTHORIZATION_FAILED }
-          }
-          const log = topic?.logs[partitionIndex]
-          const found = log === undefined ? undefined : find(call, request, log, timestamp)
-          if (found === undefined) {
-            return { partitionIndex, errorCode: codes.UNKNOWN_TOPIC_OR_PARTITION }
-          }
-          const oldStyleOffsets = found.offset < 0 ? [] : [found.offset]
-          return { partitionIndex, errorCode: 0, oldStyleOffsets, ...found, leaderEpoch: 0 }
-        }),
-      }
-    }),
+  request: Request,
+): ResponseOf<typeof wire.ListOffsets> | typeof later {
+  const first = list(call, request)
+  if (first !== undefined) return first
+  const { deadlines } = call.broker
+  const look = () => {
+    const answer = list(call, request)
+    if (answer === undefined) deadline = deadlines.after(lookMs, look)
+    else call.reply(answer)
   }
+  let deadline = deadlines.after(lookMs, look)
+  call.session.onGone = () => deadline.cancel()
+  return later
+}
+
+/** Others have their turn between two slices. */
+const lookMs = 1
+
+/** Undefined: some log has not been looked through yet. */
+function list(call: Call, request: Request): ResponseOf<typeof wire.ListOffsets> | undefined {
+  let isWhole = true
+  const topics = request.topics.map(({ name, partitions }) => {
+    const topic = call.broker.topics.find(name)
+    return {
+      name,
+      partitions: partitions.map(({ partitionIndex, timestamp }): Listed => {
+        if (!mayDo(call, 'describe', 'topic', name)) {
+          return { partitionIndex, errorCode: codes.TOPIC_AUTHORIZATION_FAILED }
+        }
+        const log = topic?.logs[partitionIndex]
+        const found = log === undefined ? undefined : find(call, request, log, timestamp)
+        if (found === undefined) {
+          return { partitionIndex, errorCode: codes.UNKNOWN_TOPIC_OR_PARTITION }
+        }
+        if (found === 'unknown') {
+          isWhole = false
+          return { partitionIndex, errorCode: 0 }
+        }
+        const oldStyleOffsets = found.offset < 0 ? [] : [found.offset]
+        return { partitionIndex, errorCode: 0, oldStyleOffsets, ...found, leaderEpoch: 0 }
+      }),
+    }
+  })
+  return isWhole ? { topics } : undefined
 }
 
 interface Found {
@@ -46,12 +71,14 @@ interface Found {
   readonly offset: number
 }
 
+const nowhere: Found = { timestamp: -1, offset: -1 }
+
 function find(
   { broker }: Call,
-  request: RequestOf<typeof wire.ListOffsets>,
+  request: Request,
   log: string,
   time: number,
-): Found | undefined {
+): Found | 'unknown' | undefined {
   const info = broker.engine.log(log)
   if (info === undefined) return undefined
   const end = request.isolationLevel === 1 ? broker.stableEnd(log, info.next) : info.next
@@ -62,29 +89,16 @@ function find(
     case -4:
       return { timestamp: -1, offset: broker.topics.start(log, info.first) }
     case -5:
-      return { timestamp: -1, offset: -1 }
-    case maxTimestamp:
-      return newest(broker, log, info.first, end)
+      return nowhere
+    case maxTimestamp: {
+      const found = broker.newestRecords.find(log)
+      if (found === undefined) return 'unknown'
+      // As in Kafka: the newest of all, or none when this reader may not see it yet.
+      return found.offset < end ? found : nowhere
+    }
     default:
       return firstAt(broker, log, time, end)
   }
-}
-
-/** Looks at every batch: nobody asks often. */
-function newest(broker: Broker, log: string, from: number, end: number): Found {
-  let found: Found = { timestamp: -1, offset: -1 }
-  let position = from
-  while (position < end) {
-    const bounds = { countMax: 256, bytesMax: 1024 * 1024 }
-    const outcome = broker.engine.read(log, { position }, bounds)
-    if (!outcome.ok || outcome.value.length === 0) return found
-    for (const record of outcome.value) {
-      position = record.position + record.span
-      if (record.time <= found.timestamp) continue
-      found = { timestamp: record.time, offset: position - 1 }
-    }
-  }
-  return found
 }
 
 function firstAt(broker: Broker, log: string, time: number, end: number): Found {

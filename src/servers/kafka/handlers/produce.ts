@@ -46,6 +46,8 @@ const batch = new BatchView()
 const zstd = 4
 /** Produce before this version carries message sets. */
 const firstWithBatches = 3
+/** From here on a partition need not be announced to its transaction (KIP-890). */
+const firstThatJoins = 12
 
 export function produce(call: Call, request: Request): object | typeof silent {
   const { acks } = request
@@ -93,7 +95,7 @@ function store(
     return refusal(codes.UNSUPPORTED_COMPRESSION_TYPE)
   }
   if (isCompacted(topic.configs) && hasNoKey(batch.bytes)) return refusal(codes.INVALID_RECORD)
-  return append(call.broker, topic, log)
+  return append(call.broker, { topic, log, mayJoin: call.version >= firstThatJoins })
 }
 
 /** Of what cannot be looked into, the producer is believed. */
@@ -114,7 +116,7 @@ function storeSet(
   if (set.records.length === 0) return refusal(codes.INVALID_RECORD)
   batch.over(encodeBatch(set.records))
   if (batch.bytes.length > bytesMaxOf(topic)) return refusal(codes.MESSAGE_TOO_LARGE)
-  return append(broker, topic, log)
+  return append(broker, { topic, log, mayJoin: false })
 }
 
 function bytesMaxOf(topic: Topic): number {
@@ -122,13 +124,17 @@ function bytesMaxOf(topic: Topic): number {
 }
 
 /** Appends the batch that is in view. */
-function append(broker: Broker, topic: Topic, log: string): Stored {
+function append(
+  broker: Broker,
+  { topic, log, mayJoin }: { readonly topic: Topic; readonly log: string; mayJoin: boolean },
+): Stored {
   const { engine, producers, transactions } = broker
   const isSequenced = batch.producerId >= 0 && batch.baseSequence >= 0
   const info = engine.log(log)
   if (info === undefined) return refusal(codes.UNKNOWN_TOPIC_OR_PARTITION)
   if (batch.isTransactional) {
-    const code = transactions.judge(log, batch.producerId, batch.producerEpoch)
+    const who = { producerId: batch.producerId, epoch: batch.producerEpoch }
+    const code = transactions.judge(log, who, mayJoin)
     if (code !== 0) return refusal(code)
   }
   if (isSequenced) {

@@ -117,18 +117,26 @@ export function addOffsetsToTxn(
   }
 }
 
+/** From here on the end of a transaction raises the producer's epoch (KIP-890). */
+const firstThatRaises = 5
+
 export function endTxn(
   call: Call,
   request: RequestOf<typeof wire.EndTxn>,
 ): ResponseOf<typeof wire.EndTxn> {
   const { transactionalId, producerId, producerEpoch: epoch, committed } = request
-  const { broker } = call
+  const { broker, version } = call
   if (!mayDo(call, 'write', 'transaction', transactionalId)) {
     return { errorCode: refusedTransaction, producerId, producerEpoch: epoch }
   }
   const who = { producerId, epoch }
-  const errorCode = codeOf(() => broker.transactions.end(transactionalId, who, committed))
-  return { errorCode, producerId, producerEpoch: epoch }
+  let next = who
+  const errorCode = codeOf(() => {
+    const { transactions } = broker
+    if (version < firstThatRaises) transactions.end(transactionalId, who, committed)
+    else next = transactions.endAndRaise(transactionalId, who, committed)
+  })
+  return { errorCode, producerId: next.producerId, producerEpoch: next.epoch }
 }
 
 export function describeProducers(
