@@ -172,25 +172,41 @@ export class SqsBroker {
   }
 }
 
-/** When messages were first received, as far as it is known: the oldest are forgotten first. */
+/**
+ * When messages were first received, as far as it is known: by the salt of the queue, and the
+ * position. Of the queue that needs room, the oldest are forgotten first.
+ */
 export class FirstReceives {
-  readonly #times = new Map<string, number>()
+  readonly #queues = new Map<string, Map<number, number>>()
+  #size = 0
 
   note(salt: string, position: number, now: number): void {
-    if (this.#times.size >= limits.firstReceivesMax) {
-      for (const key of this.#times.keys()) {
-        this.#times.delete(key)
-        break
-      }
+    if (this.#size >= limits.firstReceivesMax) this.#forgetOldest(salt)
+    let times = this.#queues.get(salt)
+    if (times === undefined) {
+      times = new Map()
+      this.#queues.set(salt, times)
     }
-    this.#times.set(salt + position, now)
+    const before = times.size
+    times.set(position, now)
+    this.#size += times.size - before
   }
 
   of(salt: string, position: number): number | undefined {
-    return this.#times.get(salt + position)
+    return this.#queues.get(salt)?.get(position)
   }
 
   forget(salt: string, position: number): void {
-    this.#times.delete(salt + position)
+    const times = this.#queues.get(salt)
+    if (times?.delete(position) !== true) return
+    this.#size--
+    if (times.size === 0) this.#queues.delete(salt)
+  }
+
+  #forgetOldest(salt: string): void {
+    const [fallback] = this.#queues.keys()
+    const from = this.#queues.has(salt) ? salt : fallback
+    const [oldest] = this.#queues.get(from ?? '')?.keys() ?? []
+    if (from !== undefined && oldest !== undefined) this.forget(from, oldest)
   }
 }

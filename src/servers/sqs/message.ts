@@ -3,7 +3,7 @@
  * from whichever protocol it came. Records of AMQP are translated in `foreign.ts`.
  */
 
-import { decodeUtf8, encodeUtf8 } from '../../base/bytes.ts'
+import { decodeUtf8, utf8Bytes } from '../../base/bytes.ts'
 import { type Delivery, formats, type StoredRecord } from '../../engine/model.ts'
 import type { Parsed } from '../../wire/schema/json.ts'
 import type * as wire from '../../wire/sqs/actions.ts'
@@ -38,18 +38,18 @@ export function bytesOf(input: {
   readonly MessageBody?: string | undefined
   readonly MessageAttributes?: GivenAttributes
 }): number {
-  let bytes = utf8Length(input.MessageBody ?? '')
-  for (const [name, { DataType, StringValue, BinaryValue }] of Object.entries(
-    input.MessageAttributes ?? {},
-  )) {
-    bytes += utf8Length(name) + utf8Length(DataType ?? '') + utf8Length(StringValue ?? '')
+  return utf8Bytes(input.MessageBody ?? '') + attributeBytesOf(input.MessageAttributes)
+}
+
+/** What the attributes add to it. */
+export function attributeBytesOf(given: GivenAttributes): number {
+  if (given === undefined) return 0
+  let bytes = 0
+  for (const [name, { DataType, StringValue, BinaryValue }] of Object.entries(given)) {
+    bytes += utf8Bytes(name) + utf8Bytes(DataType ?? '') + utf8Bytes(StringValue ?? '')
     if (BinaryValue !== undefined) bytes += Math.floor((BinaryValue.length * 3) / 4)
   }
   return bytes
-}
-
-function utf8Length(text: string): number {
-  return encodeUtf8(text).length
 }
 
 export function attributesOf(
@@ -57,7 +57,8 @@ export function attributesOf(
   kind: 'user' | 'system',
 ): Map<string, AttributeValue> {
   const attributes = new Map<string, AttributeValue>()
-  const entries = Object.entries(given ?? {})
+  if (given === undefined) return attributes
+  const entries = Object.entries(given)
   const wrong = (text: string) => fail('InvalidParameterValueException', text)
   if (entries.length > limits.attributesMax) {
     wrong(`Number of message attributes [${entries.length}] exceeds the allowed maximum [10].`)
@@ -142,33 +143,44 @@ export function messageOf(
   view: QueueView,
   delivery: Delivery,
   { holder, wanted, firstAt }: { holder: string; wanted: Wanted; firstAt: number },
-) {
+): Shown {
   const { record } = delivery
   const envelope = envelopeOf(view, record)
   const ours = record.format === formats.sqsAttributes
   const body = ours ? decodeUtf8(record.body) : textOfBody(record.body)
   const attributes = chosen(envelope.attributes, wanted.attributes)
   const system = systemOf(broker, view, { delivery, envelope, firstAt }, wanted.system)
-  return {
+  const shown: Shown = {
     MessageId: printUuid(envelope.id),
     ReceiptHandle: printReceipt(view.label.salt, record.position, holder),
     MD5OfBody: ours ? printHex(envelope.bodyMd5) : md5(body),
     Body: body,
-    ...(system === undefined ? {} : { Attributes: system }),
-    ...(attributes.size === 0
-      ? {}
-      : {
-          MD5OfMessageAttributes: md5OfAttributes(attributes),
-          MessageAttributes: shownAttributes(attributes),
-        }),
   }
+  if (system !== undefined) shown.Attributes = system
+  if (attributes.size > 0) {
+    shown.MD5OfMessageAttributes = md5OfAttributes(attributes)
+    shown.MessageAttributes = shownAttributes(attributes)
+  }
+  return shown
 }
+
+interface Shown {
+  MessageId: string
+  ReceiptHandle: string
+  MD5OfBody: string
+  Body: string
+  Attributes?: { readonly [name: string]: string }
+  MD5OfMessageAttributes?: string
+  MessageAttributes?: ReturnType<typeof shownAttributes>
+}
+
+const noAttributes: ReadonlyMap<string, AttributeValue> = new Map()
 
 function chosen(
   attributes: ReadonlyMap<string, AttributeValue>,
   names: readonly string[],
 ): ReadonlyMap<string, AttributeValue> {
-  if (attributes.size === 0 || names.length === 0) return new Map()
+  if (attributes.size === 0 || names.length === 0) return noAttributes
   if (names.some(name => name === 'All' || name === '.*' || name === '*')) return attributes
   const matches = (name: string) =>
     names.some(want => want === name || (want.endsWith('.*') && name.startsWith(want.slice(0, -2))))

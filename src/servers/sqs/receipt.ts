@@ -18,9 +18,11 @@ export function printReceipt(salt: string, position: number, holder: string): st
   return `AQEB${salt}.${position.toString(36)}.${holder}`
 }
 
+const receipt = /^AQEB([0-9a-f]{32})\.([0-9a-z]{1,11})\.([0-9a-z-]{1,40})$/
+
 /** Undefined: this is no handle of ours. */
 export function parseReceipt(text: string): Receipt | undefined {
-  const parts = /^AQEB([0-9a-f]{32})\.([0-9a-z]{1,11})\.([0-9a-z-]{1,40})$/.exec(text)
+  const parts = receipt.exec(text)
   if (parts === null) return undefined
   const position = Number.parseInt(parts[2]!, 36)
   return Number.isSafeInteger(position)
@@ -30,18 +32,31 @@ export function parseReceipt(text: string): Receipt | undefined {
 
 /** The 16 bytes of the id of the message at `position`; `salt` is 32 hexadecimal digits. */
 export function messageIdAt(salt: string, position: number): Uint8Array {
-  const words = [0, 8, 16, 24].map(at => Number.parseInt(salt.slice(at, at + 8), 16) | 0)
-  const first = mix((position | 0) ^ words[0]!)
-  const last = mix((Math.floor(position / 0x1_0000_0000) | 0) ^ words[3]! ^ (first << 7))
+  if (salt !== lastSalt) {
+    lastSalt = salt
+    lastWords = [0, 8, 16, 24].map(at => Number.parseInt(salt.slice(at, at + 8), 16) | 0)
+  }
+  const first = mix((position | 0) ^ lastWords[0]!)
+  const last = mix((Math.floor(position / 0x1_0000_0000) | 0) ^ lastWords[3]! ^ (first << 7))
   const bytes = new Uint8Array(16)
-  const view = new DataView(bytes.buffer)
-  view.setInt32(0, first)
-  view.setInt32(4, mix(first ^ words[1]!))
-  view.setInt32(8, mix(last ^ words[2]!))
-  view.setInt32(12, last ^ first)
+  putWord(bytes, 0, first)
+  putWord(bytes, 4, mix(first ^ lastWords[1]!))
+  putWord(bytes, 8, mix(last ^ lastWords[2]!))
+  putWord(bytes, 12, last ^ first)
   bytes[6] = (bytes[6]! & 0x0f) | 0x40
   bytes[8] = (bytes[8]! & 0x3f) | 0x80
   return bytes
+}
+
+/** Messages of one queue come one after the other. */
+let lastSalt = ''
+let lastWords: readonly number[] = []
+
+function putWord(bytes: Uint8Array, at: number, word: number): void {
+  bytes[at] = word >>> 24
+  bytes[at + 1] = word >>> 16
+  bytes[at + 2] = word >>> 8
+  bytes[at + 3] = word
 }
 
 /** A bijection on 32 bits (MurmurHash3's finalizer). */
@@ -55,26 +70,32 @@ function mix(word: number): number {
 const digits = Array.from({ length: 256 }, (_, byte) => byte.toString(16).padStart(2, '0'))
 
 export function printUuid(id: Uint8Array): string {
-  const hex = (from: number, to: number) => {
-    let text = ''
-    for (let index = from; index < to; index++) text += digits[id[index]!]
-    return text
-  }
-  return `${hex(0, 4)}-${hex(4, 6)}-${hex(6, 8)}-${hex(8, 10)}-${hex(10, 16)}`
+  return (
+    `${hex(id, 0, 4)}-${hex(id, 4, 6)}-${hex(id, 6, 8)}-` + `${hex(id, 8, 10)}-${hex(id, 10, 16)}`
+  )
 }
 
 export function printHex(bytes: Uint8Array): string {
+  return hex(bytes, 0, bytes.length)
+}
+
+function hex(bytes: Uint8Array, from: number, to: number): string {
   let text = ''
-  for (const byte of bytes) text += digits[byte]
+  for (let index = from; index < to; index++) text += digits[bytes[index]!]
   return text
 }
 
+/** Of digits only, as `printHex` writes them: nothing is checked. */
 export function parseHex(text: string): Uint8Array {
   const bytes = new Uint8Array(text.length / 2)
   for (let at = 0; at < bytes.length; at++) {
-    bytes[at] = Number.parseInt(text.slice(at * 2, at * 2 + 2), 16)
+    bytes[at] = (digitOf(text.charCodeAt(at * 2)) << 4) | digitOf(text.charCodeAt(at * 2 + 1))
   }
   return bytes
+}
+
+function digitOf(code: number): number {
+  return code <= 0x39 ? code - 0x30 : (code | 0x20) - 0x57
 }
 
 /** 20 digits that rise with the positions, with gaps, as AWS' do. */

@@ -27,6 +27,7 @@ export interface Envelope {
 }
 
 const version = 1
+const none: ReadonlyMap<string, AttributeValue> = new Map()
 
 export function encodeEnvelope(envelope: Envelope): Uint8Array {
   const { id, bodyMd5, attributes, system } = envelope
@@ -72,9 +73,11 @@ export function decodeEnvelope(bytes: Uint8Array): Envelope {
     if (reader.u8() !== version) throw new WireError(1, 'an envelope of another version', 0)
     const id = reader.raw(16).slice()
     const bodyMd5 = reader.raw(16).slice()
+    let left = reader.u8()
+    if (left === 0) return { id, bodyMd5, attributes: none, system: none }
     const attributes = new Map<string, AttributeValue>()
     const system = new Map<string, AttributeValue>()
-    for (let left = reader.u8(); left > 0; left--) {
+    for (; left > 0; left--) {
       const role = reader.u8()
       const name = reader.utf8(reader.u16())
       const type = reader.utf8(reader.u16())

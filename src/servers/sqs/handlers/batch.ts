@@ -7,6 +7,8 @@ interface Entry {
   readonly Id: string
 }
 
+const entryId = /^[A-Za-z0-9_-]{1,80}$/
+
 export function checkBatch<T extends Entry>(
   entries: readonly T[] | undefined,
   name: string,
@@ -22,7 +24,7 @@ export function checkBatch<T extends Entry>(
   }
   const ids = new Set<string>()
   for (const { Id } of entries) {
-    if (!/^[A-Za-z0-9_-]{1,80}$/.test(Id)) {
+    if (!entryId.test(Id)) {
       fail(
         'InvalidBatchEntryId',
         'A batch entry id can only contain alphanumeric characters, hyphens and underscores. ' +

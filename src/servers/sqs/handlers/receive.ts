@@ -64,15 +64,23 @@ function planOf(view: QueueView, input: Input): Plan {
   }
   const attempt = view.fifo ? input.ReceiveRequestAttemptId : undefined
   if (attempt !== undefined) checkId('ReceiveRequestAttemptId', attempt)
-  const system = [...(input.AttributeNames ?? []), ...(input.MessageSystemAttributeNames ?? [])]
   return {
     name: view.name,
     countMax: count,
     leaseMs: seconds === undefined ? undefined : seconds * 1000,
     waitMs: wait === undefined ? view.waitMs : wait * 1000,
-    wanted: { system: new Set(system), attributes: input.MessageAttributeNames ?? [] },
+    wanted: wantedOf(input),
     attempt,
   }
+}
+
+const nothing: Wanted = { system: new Set(), attributes: [] }
+
+function wantedOf(input: Input): Wanted {
+  const { AttributeNames: old, MessageSystemAttributeNames: system } = input
+  const { MessageAttributeNames: attributes } = input
+  if (old === undefined && system === undefined && attributes === undefined) return nothing
+  return { system: new Set([...(old ?? []), ...(system ?? [])]), attributes: attributes ?? [] }
 }
 
 interface Taken {

@@ -11,7 +11,7 @@ import type { Request } from '../connection.ts'
 import { fail, invalidValue, missing, refuse } from '../errors.ts'
 import { limits } from '../limits.ts'
 import type { QueueView } from '../mapping.ts'
-import { attributesOf, bytesOf, checkBody } from '../message.ts'
+import { attributeBytesOf, attributesOf, bytesOf, checkBody } from '../message.ts'
 import { checkId } from '../names.ts'
 import { messageIdAt, parseHex, printUuid, sequenceNumberAt } from '../receipt.ts'
 import { checkBatch, runBatch } from './batch.ts'
@@ -45,8 +45,7 @@ export function sendBatch(request: Request, input: SentBatch) {
   const view = broker.queue(request.queueName(input.QueueUrl))
   const entries = checkBatch(input.Entries, 'SendMessageBatchRequestEntry')
   if (view.fifo) for (const entry of entries) checkFifoEntry(view, entry)
-  let sum = 0
-  for (const entry of entries) sum += bytesOf(entry)
+  const sum = atMost(entries) > limits.messageBytesMax ? sumOf(entries) : 0
   if (sum > limits.messageBytesMax) {
     fail(
       'BatchRequestTooLong',
@@ -62,10 +61,25 @@ export function sendBatch(request: Request, input: SentBatch) {
   )
 }
 
+type Entry = Omit<Sent, 'QueueUrl'>
+
+/** More than the bytes of all bodies: most batches are so small that nobody needs to count. */
+function atMost(entries: readonly Entry[]): number {
+  let most = 0
+  for (const { MessageBody = '', MessageAttributes } of entries) {
+    most += MessageAttributes === undefined ? MessageBody.length * 3 : Infinity
+  }
+  return most
+}
+
+function sumOf(entries: readonly Entry[]): number {
+  return entries.reduce((sum, entry) => sum + bytesOf(entry), 0)
+}
+
 /** What every message of a FIFO queue must have: without it the whole batch is refused. */
 function checkFifoEntry(
   { contentBased }: QueueView,
-  { MessageGroupId, MessageDeduplicationId }: Omit<Sent, 'QueueUrl'>,
+  { MessageGroupId, MessageDeduplicationId }: Entry,
 ): void {
   if (MessageGroupId === undefined) {
     fail('InvalidParameterValueException', 'The request must contain the parameter MessageGroupId.')
@@ -90,7 +104,7 @@ function tooLong(what: string, view: QueueView): never {
   )
 }
 
-function draftOf(view: QueueView, input: Omit<Sent, 'QueueUrl'>, trace: string | undefined): Draft {
+function draftOf(view: QueueView, input: Entry, trace: string | undefined): Draft {
   const text = input.MessageBody
   if (text === undefined || text === '') missing('MessageBody')
   checkBody(text)
@@ -118,12 +132,13 @@ function draftOf(view: QueueView, input: Omit<Sent, 'QueueUrl'>, trace: string |
     if (ownId !== undefined) invalidValue('MessageDeduplicationId', ownId, notHere)
     if (group !== undefined) system.set('MessageGroupId', { type: 'String', value: group })
   }
+  const body = encodeUtf8(text)
   return {
-    body: encodeUtf8(text),
-    bodyMd5: md5(text),
+    body,
+    bodyMd5: md5(body),
     attributes,
     system,
-    bytes: bytesOf(input),
+    bytes: body.length + attributeBytesOf(input.MessageAttributes),
     delayMs: view.fifo || delay === undefined ? view.delayMs : delay * 1000,
     group,
     dedupeId,
@@ -132,7 +147,7 @@ function draftOf(view: QueueView, input: Omit<Sent, 'QueueUrl'>, trace: string |
 }
 
 /** A duplicate answers what the first one was answered. */
-function store(broker: SqsBroker, view: QueueView, draft: Draft) {
+function store(broker: SqsBroker, view: QueueView, draft: Draft): Result {
   const { engine } = broker
   const { salt } = view.label
   const { next } = engine.log(view.name)!
@@ -155,21 +170,32 @@ function store(broker: SqsBroker, view: QueueView, draft: Draft) {
   ])
   if (!outcome.ok) refuse(outcome.error, outcome.detail)
   const [{ position, duplicate } = { position: next, duplicate: false }] = outcome.value
-  return {
+  const result: Result = {
     MessageId: printUuid(duplicate ? messageIdAt(salt, position) : id),
     MD5OfMessageBody: draft.bodyMd5,
-    ...(draft.attributes.size > 0
-      ? { MD5OfMessageAttributes: md5OfAttributes(draft.attributes) }
-      : {}),
-    ...systemDigest(draft.system, draft.trace),
-    ...(view.fifo ? { SequenceNumber: sequenceNumberAt(position) } : {}),
   }
+  if (draft.attributes.size > 0) result.MD5OfMessageAttributes = md5OfAttributes(draft.attributes)
+  const system = systemDigest(draft.system, draft.trace)
+  if (system !== undefined) result.MD5OfMessageSystemAttributes = system
+  if (view.fifo) result.SequenceNumber = sequenceNumberAt(position)
+  return result
 }
 
-function systemDigest(system: ReadonlyMap<string, AttributeValue>, fromCall: string | undefined) {
+interface Result {
+  MessageId: string
+  MD5OfMessageBody: string
+  MD5OfMessageAttributes?: string
+  MD5OfMessageSystemAttributes?: string
+  SequenceNumber?: string
+}
+
+function systemDigest(
+  system: ReadonlyMap<string, AttributeValue>,
+  fromCall: string | undefined,
+): string | undefined {
   const trace = system.get('AWSTraceHeader')
-  if (trace === undefined || trace.value === fromCall) return {}
-  return { MD5OfMessageSystemAttributes: md5OfAttributes(new Map([['AWSTraceHeader', trace]])) }
+  if (trace === undefined || trace.value === fromCall) return undefined
+  return md5OfAttributes(new Map([['AWSTraceHeader', trace]]))
 }
 
 /** Ids of two scopes must not meet, and a group with an id may be longer than the engine takes. */
