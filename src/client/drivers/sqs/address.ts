@@ -28,6 +28,11 @@ const elsewhereRegion = 'us-east-1'
 const anyCredentials = { accessKeyId: 'spillway', secretAccessKey: 'spillway' }
 /** A long poll holds its connection; sends must not wait behind them. */
 const socketsMax = 1000
+/**
+ * Idle connections are closed before a server would: a send that runs into its end is lost, or not,
+ * and must not be made again.
+ */
+const idleMs = 4000
 
 /** Throws `SPILLWAY_E_URL`. The client makes no attempt twice: `Requests` decides that. */
 export async function openClient(address: Address): Promise<SQSClient> {
@@ -35,8 +40,8 @@ export async function openClient(address: Address): Promise<SQSClient> {
   const common: SQSClientConfig = {
     maxAttempts: 1,
     requestHandler: {
-      httpAgent: { keepAlive: true, maxSockets: socketsMax },
-      httpsAgent: { keepAlive: true, maxSockets: socketsMax },
+      httpAgent: { keepAlive: true, maxSockets: socketsMax, timeout: idleMs },
+      httpsAgent: { keepAlive: true, maxSockets: socketsMax, timeout: idleMs },
     },
     ...(region === undefined ? {} : { region }),
     ...(credentials === undefined ? {} : { credentials }),
