@@ -52,9 +52,7 @@ export class Queues {
 
   /** Where it is, made if it has to be. */
   prepare(endpoint: Endpoint): Promise<Place> {
-    const name = queueName(endpoint)
-    this.#claim(name, endpoint)
-    return this.#keep(name, this.#ensure(name, endpoint))
+    return this.#keep(queueName(endpoint), this.#ensure(queueName(endpoint), endpoint))
   }
 
   forget(name: string): void {
@@ -92,13 +90,6 @@ export class Queues {
     return finding
   }
 
-  #claim(name: string, endpoint: Endpoint): void {
-    const owner = this.#owners.get(name)
-    if (owner !== undefined && owner !== endpoint.name) throw sharedName(name, owner, endpoint.name)
-    this.#owners.set(name, endpoint.name)
-    checkOptions(endpoint)
-  }
-
   async #locate(name: string): Promise<Place> {
     const { QueueUrl } = await this.#requests.call(
       client => client.send(new GetQueueUrlCommand({ QueueName: name })),
@@ -108,7 +99,16 @@ export class Queues {
   }
 
   async #ensure(name: string, endpoint: Endpoint): Promise<Place> {
+    const owner = this.#owners.get(name)
+    if (owner !== undefined && owner !== endpoint.name) throw sharedName(name, owner, endpoint.name)
+    checkOptions(endpoint)
     if (isFifo(endpoint) !== name.endsWith('.fifo')) throw wrongSuffix(name, endpoint)
+    const place = await this.#locateOrCreate(name, endpoint)
+    this.#owners.set(name, endpoint.name)
+    return place
+  }
+
+  async #locateOrCreate(name: string, endpoint: Endpoint): Promise<Place> {
     try {
       const place = await this.#locate(name)
       await this.#checkOwner(place, endpoint)
