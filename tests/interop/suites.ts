@@ -3,6 +3,7 @@
 import { amqpCases } from './amqp/cases.ts'
 import { amqpPrograms } from './amqp/programs.ts'
 import { rabbitmqClient } from './client/rabbitmq.ts'
+import { sqsClient } from './client/sqs.ts'
 import { kafkaClient } from './kafka/client.ts'
 import { kafkaPrograms } from './kafka/programs.ts'
 import { redisPrograms } from './redis/programs.ts'
@@ -17,4 +18,5 @@ export const suites: readonly Suite[] = [
   kafkaClient,
   redisPrograms,
   sqsPrograms,
+  sqsClient,
 ]

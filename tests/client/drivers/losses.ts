@@ -26,6 +26,8 @@ export interface LossSubject {
 
 export interface LossCase {
   readonly name: string
+  /** A message in hand is lost with the connection: not so where its lease ends with its time. */
+  readonly bound: boolean
   readonly run: (subject: LossSubject) => Promise<void>
 }
 
@@ -54,9 +56,14 @@ interface World {
   readonly subject: LossSubject
 }
 
-function lossCase(name: string, run: (world: World, queueName: string) => Promise<void>): LossCase {
+function lossCase(
+  name: string,
+  run: (world: World, queueName: string) => Promise<void>,
+  bound: 'bound' | 'free' = 'free',
+): LossCase {
   return {
     name,
+    bound: bound === 'bound',
     run: async subject => {
       const events: BusEvent[] = []
       const bus = await connect(subject.url, {
@@ -172,28 +179,33 @@ export const lossCases: readonly LossCase[] = [
       assert.deepEqual(attempts, [1, 2])
       await bus.drop(q)
     },
+    'bound',
   ),
-  lossCase('a message that loses its consumer each time is a dead letter', async (world, name) => {
-    const { bus } = world
-    const q = queue<Item>(name, { retry: { attempts: 3, backoff: fixed(0) } })
-    await bus.send(q, { n: 1 })
-    const attempts: number[] = []
-    const worker = bus.consume(q, async (_: Item, message: Message<Item>) => {
-      attempts.push(message.attempt)
-      await cutSurely(world)
-    })
-    await until('it is dead', async () => {
-      const count = await bus
-        .dlq(q)
-        .count()
-        .catch(() => 0)
-      return count === 1
-    })
-    assert.deepEqual(attempts, [1, 2, 3])
-    for await (const letter of bus.dlq(q).peek()) assert.equal(letter.error.name, 'CrashedError')
-    await worker.drain()
-    await bus.drop(q)
-  }),
+  lossCase(
+    'a message that loses its consumer each time is a dead letter',
+    async (world, name) => {
+      const { bus } = world
+      const q = queue<Item>(name, { retry: { attempts: 3, backoff: fixed(0) } })
+      await bus.send(q, { n: 1 })
+      const attempts: number[] = []
+      const worker = bus.consume(q, async (_: Item, message: Message<Item>) => {
+        attempts.push(message.attempt)
+        await cutSurely(world)
+      })
+      await until('it is dead', async () => {
+        const count = await bus
+          .dlq(q)
+          .count()
+          .catch(() => 0)
+        return count === 1
+      })
+      assert.deepEqual(attempts, [1, 2, 3])
+      for await (const letter of bus.dlq(q).peek()) assert.equal(letter.error.name, 'CrashedError')
+      await worker.drain()
+      await bus.drop(q)
+    },
+    'bound',
+  ),
   lossCase('cut with keys: each key stays in order', async ({ bus, subject }, name) => {
     const q = keyed(name)
     const items = Array.from({ length: 120 }, (_, n) => ({ n, key: `k${n % 6}` }))

@@ -1,7 +1,7 @@
 /** The driver for SQS where things go wrong, and what it shares with other programs. */
 
 import assert from 'node:assert/strict'
-import { describe, it } from 'node:test'
+import { after, describe, it } from 'node:test'
 import {
   CreateQueueCommand,
   ReceiveMessageCommand,
@@ -18,6 +18,8 @@ import {
   queue,
 } from '../../../src/client/client.ts'
 import { ManualClock, startBroker, type TestBroker } from '../../../src/harness/testing.ts'
+import { startProxy } from '../../harness/proxy.ts'
+import { lossCases } from './losses.ts'
 import { sqsUrl } from './sqs-broker.ts'
 
 interface Item {
@@ -130,6 +132,62 @@ describe('the driver for SQS when connections break', { concurrency: 8 }, () => 
     const other = await at.open()
     await other.drop(q)
     await assert.rejects(worker.ended, { code: 'SPILLWAY_E_DELETED' })
+  })
+})
+
+describe('the driver for SQS when connections break, whatever the driver', {
+  concurrency: 8,
+}, () => {
+  const started = startBroker({ protocols: ['sqs'] })
+  after(async () => (await started).close())
+  for (const one of lossCases.filter(({ bound }) => !bound)) {
+    it(one.name, { timeout: 60_000 }, async () => {
+      const proxy = await startProxy(Number(new URL((await started).urls.sqs).port))
+      try {
+        const url = `sqs://k:s@127.0.0.1:${proxy.port}?region=eu-central-1&wait=1`
+        await one.run({ url, run: 'l', cut: () => proxy.cut() })
+      } finally {
+        await proxy.close()
+      }
+    })
+  }
+})
+
+describe('leases of the driver for SQS', { concurrency: 8 }, () => {
+  it('a message in hand is ours over a lost connection', async () => {
+    await using at = await place()
+    const bus = await at.open()
+    const q = queue<Item>('q')
+    await bus.send(q, { n: 1 })
+    for await (const message of bus.messages(q)) {
+      at.broker.faults.dropConnections()
+      await message.ack()
+      break
+    }
+    const { ready, leased } = await bus.depth(q)
+    assert.equal(ready + leased, 0)
+  })
+
+  it('a message of a consumer that is gone comes again, as the next attempt', async () => {
+    await using at = await place()
+    const bus = await at.open()
+    const q = queue<Item>('q')
+    await bus.send(q, { n: 1 })
+    const proxy = await startProxy(Number(new URL(at.broker.urls.sqs).port))
+    const url = `sqs://k:s@127.0.0.1:${proxy.port}?region=eu-central-1&wait=1`
+    const other = await connect(url)
+    const first = new Promise<number>(resolve => {
+      const hold = async (_: Item, { attempt, signal }: Message<Item>) => {
+        resolve(attempt)
+        await new Promise(over => signal.addEventListener('abort', over))
+      }
+      other.consume(q, hold, { lease: '2s' })
+    })
+    assert.equal(await first, 1)
+    await proxy.close()
+    const [second] = await received(bus, q, 1)
+    assert.equal(second!.attempt, 2)
+    await other.close({ timeout: 0 })
   })
 })
 

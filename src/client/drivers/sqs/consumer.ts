@@ -10,6 +10,7 @@ import type { Message } from '@aws-sdk/client-sqs'
 import type { Timer } from '../../../engine/ports.ts'
 import type { Consumer, Sink } from '../../driver.ts'
 import { ClientError } from '../../errors.ts'
+import { newId } from '../../wire.ts'
 import { type Origin, SqsDelivery } from './delivery.ts'
 import { backend, errorOf, kindOf } from './errors.ts'
 
@@ -47,6 +48,8 @@ export class SqsConsumer implements Consumer {
   readonly #inHand = new Set<SqsDelivery>()
   readonly #gatherCount: number
   #credit: number
+  /** Of polls whose answers were lost, to be asked for again. FIFO alone. */
+  readonly #lostIds: string[] = []
   /** Polls that may be under way. */
   #pollCount = 1
   #gathering: Timer | undefined
@@ -132,14 +135,20 @@ export class SqsConsumer implements Consumer {
 
   /** Never rejects. */
   async #receive(count: number, signal: AbortSignal): Promise<void> {
-    const { origin, leaseMs, waitSeconds } = this.#options
+    const { origin, waitSeconds } = this.#options
+    // The client gives a sign of life three times in a lease. Until the first one half a lease is
+    // enough, and what is lost on its way to us comes again sooner.
+    const leaseMs = this.#options.leaseMs / 2
+    const { isFifo } = origin.door.place
+    const attemptId = isFifo ? (this.#lostIds.pop() ?? this.#newAttemptId()) : undefined
     let messages: readonly Message[] = []
     try {
-      const options = { countMax: count, leaseMs, waitSeconds, signal }
+      const options = { countMax: count, leaseMs, waitSeconds, attemptId, signal }
       messages = await origin.door.receive(options)
       this.#pauseMs = 0
       if (messages.length === 0 && waitSeconds === 0) this.#pause(idleMs)
     } catch (error) {
+      if (attemptId !== undefined && kindOf(error) === 'connection') this.#lostIds.push(attemptId)
       this.#failed(error)
     }
     this.#credit += count - messages.length
@@ -147,6 +156,11 @@ export class SqsConsumer implements Consumer {
     const deliveries = messages.map(message => new SqsDelivery(origin, message, leaseMs))
     if (this.#isStopped) await this.#release(deliveries.reverse())
     else for (const delivery of deliveries) this.#deliver(delivery)
+  }
+
+  #newAttemptId(): string {
+    const { random, clock } = this.#options.origin.context
+    return newId(random, clock.now())
   }
 
   #deliver(delivery: SqsDelivery): void {

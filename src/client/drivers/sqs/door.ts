@@ -41,6 +41,8 @@ export interface ReceiveOptions {
   readonly countMax: number
   readonly leaseMs: number
   readonly waitSeconds: number
+  /** FIFO alone: the same again gets the same messages, if the first answer was lost. */
+  readonly attemptId?: string | undefined
   readonly signal?: AbortSignal | undefined
 }
 
@@ -135,12 +137,13 @@ export class Door {
 
   /** One attempt; rejects with what the SDK throws. */
   async receive(options: ReceiveOptions): Promise<readonly Message[]> {
-    const { countMax, leaseMs, waitSeconds, signal } = options
+    const { countMax, leaseMs, waitSeconds, attemptId, signal } = options
     const command = new ReceiveMessageCommand({
       QueueUrl: this.place.url,
       MaxNumberOfMessages: countMax,
       VisibilityTimeout: secondsOf(leaseMs, hiddenMax),
       WaitTimeSeconds: waitSeconds,
+      ...(attemptId === undefined ? {} : { ReceiveRequestAttemptId: attemptId }),
       MessageAttributeNames: ['All'],
       MessageSystemAttributeNames: ['ApproximateReceiveCount', 'SentTimestamp', 'MessageGroupId'],
     })
