@@ -23,7 +23,7 @@ import { CommandFailure } from './failure.ts'
 import type { Log } from './log.ts'
 import type { RunningManagement } from './management.ts'
 import type { Settings } from './options.ts'
-import { isLoopback, type Plan } from './plan.ts'
+import { isLoopback, type Plan, type PortName, tlsOf } from './plan.ts'
 import type { Served } from './protocols.ts'
 import type { RunningSqs } from './sqs.ts'
 
@@ -106,14 +106,20 @@ async function listen(parts: Parts): Promise<Broker> {
 async function bindPorts(parts: Parts, connections: Connections): Promise<Broker> {
   const { plan, storage, engine, random, release, log } = parts
   const endpoints: Endpoint[] = []
-  const transport = netTransport({
-    tls: plan.tls === undefined ? undefined : { ...plan.tls, ca: plan.tlsCa },
-    onError: error => log.warn('a connection could not be accepted', { reason: error.message }),
-  })
-  const server = await bindAmqp(parts, connections, { endpoints, transport })
+  const transportOf = (name: PortName): Transport => {
+    const tls = tlsOf(plan, name)
+    return netTransport({
+      tls: tls === undefined ? undefined : { ...tls, ca: plan.tlsCa },
+      onError: error => log.warn('a connection could not be accepted', { reason: error.message }),
+    })
+  }
+  const server = await bindAmqp(parts, connections, { endpoints, transport: transportOf('amqp') })
   const served: Served = {}
-  const closeKafka = await bindKafka(parts, connections, { endpoints, transport, served })
-  await bindRedis(parts, connections, { endpoints, transport, served })
+  const closeKafka = await bindKafka(parts, connections, {
+    ...{ endpoints, served },
+    transport: transportOf('kafka'),
+  })
+  await bindRedis(parts, connections, { endpoints, transport: transportOf('redis'), served })
   const sqs = await bindSqs(parts, endpoints)
   const management = await bindManagement(parts, server, endpoints).catch(error => {
     sqs?.destroy()
@@ -132,7 +138,7 @@ async function bindPorts(parts: Parts, connections: Connections): Promise<Broker
   }
   if (plan.httpPort !== undefined) {
     const { serveAdmin } = await import('../admin/http.ts')
-    const address = { host: plan.host, port: plan.httpPort, tls: plan.tls }
+    const address = { host: plan.host, port: plan.httpPort, tls: tlsOf(plan, 'http') }
     const { makeAdminPorts } = await import('./admin-ports.ts')
     const adminPorts = makeAdminPorts({ plan, storage, random, broker, served, later: parts.later })
     const running = await serveAdmin(adminPorts, address).catch(error => {
@@ -141,7 +147,7 @@ async function bindPorts(parts: Parts, connections: Connections): Promise<Broker
       throw explainPort(error, 'http', address)
     })
     admin = running
-    const scheme = plan.tls === undefined ? 'http' : 'https'
+    const scheme = tlsOf(plan, 'http') === undefined ? 'http' : 'https'
     endpoints.push(endpoint('http', scheme, plan.host, running.port))
   }
   // Who stops the broker at once finds the engine closed before the code is there.
@@ -183,7 +189,8 @@ async function bindAmqp(
   const { port } = await connections.listen({ server, transport, address }).catch(error => {
     throw explainPort(error, 'amqp', address)
   })
-  endpoints.push(endpoint('amqp', plan.tls === undefined ? 'amqp' : 'amqps', plan.host, port))
+  const scheme = tlsOf(plan, 'amqp') === undefined ? 'amqp' : 'amqps'
+  endpoints.push(endpoint('amqp', scheme, plan.host, port))
   return server
 }
 
@@ -200,7 +207,7 @@ async function bindManagement(
   const management = await serveManagement(address, parts).catch(error => {
     throw explainPort(error, 'management', address)
   })
-  const scheme = plan.tls === undefined ? 'http' : 'https'
+  const scheme = tlsOf(plan, 'management') === undefined ? 'http' : 'https'
   endpoints.push(endpoint('management', scheme, plan.host, management.port))
   return management
 }
@@ -225,7 +232,8 @@ async function bindKafka(
   const { port } = await connections.listen({ server, transport, address }).catch(error => {
     throw explainPort(error, 'kafka', address)
   })
-  endpoints.push(endpoint('kafka', plan.tls === undefined ? 'kafka' : 'kafkas', plan.host, port))
+  const scheme = tlsOf(plan, 'kafka') === undefined ? 'kafka' : 'kafkas'
+  endpoints.push(endpoint('kafka', scheme, plan.host, port))
   parts.later.push(async () => {
     const { kafkaServer } = await import('../servers/kafka/server.ts')
     const { readPlain } = await import('./plain-records.ts')
@@ -237,6 +245,7 @@ async function bindKafka(
       clock: systemClock,
       random,
       authenticate,
+      scram: (user, mechanism) => plan.users?.scram(user, mechanism),
     })
     served.kafka = kafka
     // The broker may have been stopped while the code was on its way.
@@ -261,7 +270,8 @@ async function bindRedis(
   const { port } = await connections.listen({ server, transport, address }).catch(error => {
     throw explainPort(error, 'redis', address)
   })
-  endpoints.push(endpoint('redis', plan.tls === undefined ? 'redis' : 'rediss', plan.host, port))
+  const scheme = tlsOf(plan, 'redis') === undefined ? 'redis' : 'rediss'
+  endpoints.push(endpoint('redis', scheme, plan.host, port))
   parts.later.push(async () => {
     const { redisServer } = await import('../servers/redis/server.ts')
     const authenticate = plan.users === undefined ? undefined : authenticator(plan)
@@ -279,7 +289,7 @@ async function bindSqs(parts: Parts, endpoints: Endpoint[]): Promise<RunningSqs 
   const sqs = await serveSqs(address, parts).catch(error => {
     throw explainPort(error, 'sqs', address)
   })
-  const scheme = plan.tls === undefined ? 'http' : 'https'
+  const scheme = tlsOf(plan, 'sqs') === undefined ? 'http' : 'https'
   endpoints.push(endpoint('sqs', scheme, plan.host, sqs.port))
   return sqs
 }

@@ -12,7 +12,7 @@ import { Rates } from '../servers/amqp/management/rates.ts'
 import { managementServer } from '../servers/amqp/management/server.ts'
 import type { AmqpServer } from '../servers/amqp/server.ts'
 import { CommandFailure, usageFailure } from './failure.ts'
-import type { Plan } from './plan.ts'
+import { type Plan, tlsOf } from './plan.ts'
 import { readVersion } from './version.ts'
 
 export interface RunningManagement {
@@ -31,7 +31,7 @@ export async function serveManagement(
   },
 ): Promise<RunningManagement> {
   const { plan, server, endpoints, diskFreeMin } = parts
-  const { tls } = plan
+  const tls = tlsOf(plan, 'management')
   const management = managementServer(server.broker, {
     nodeName: 'spillway@localhost',
     version: readVersion(),

@@ -273,7 +273,7 @@ export const options = {
     ...text,
     placeholder: 'FILE',
     fallback: undefined as string | undefined,
-    help: 'certificate chain (PEM): every port is encrypted',
+    help: 'certificate chain (PEM): every port is encrypted, or those of --tls-only',
     commands: ['serve', 'config'],
   },
   tlsKey: {
@@ -289,6 +289,18 @@ export const options = {
     fallback: undefined as string | undefined,
     help: 'authorities (PEM) of client certificates: AMQP lets in whom they name (EXTERNAL)',
     commands: ['serve', 'config'],
+  },
+  tlsOnly: {
+    ...text,
+    placeholder: 'NAMES',
+    fallback: undefined as string | undefined,
+    help: 'encrypt these ports only, such as kafka,http; the others stay plain',
+    commands: ['serve', 'config'],
+  },
+  scram: {
+    ...off,
+    help: 'with keys for logging in to Kafka by SCRAM',
+    commands: ['users'],
   },
   insecure: {
     ...off,

@@ -39,6 +39,8 @@ export interface Plan {
   readonly insecure: boolean
   readonly readOnlyStudio: boolean
   readonly tls: { readonly cert: string; readonly key: string } | undefined
+  /** The ports that are encrypted, by the names of their endpoints. */
+  readonly tlsNames: ReadonlySet<PortName>
   /** Authorities of client certificates, PEM. */
   readonly tlsCa: string | undefined
 }
@@ -93,8 +95,26 @@ export function makePlan(settings: Settings): Plan {
     insecure: settings.insecure,
     readOnlyStudio: settings.readOnlyStudio,
     tls: readTls(settings),
+    tlsNames: readTlsNames(settings),
     tlsCa: readTlsCa(settings),
   }
+}
+
+const portNames = ['amqp', 'kafka', 'redis', 'sqs', 'http', 'management'] as const
+export type PortName = (typeof portNames)[number]
+
+/** What a port is encrypted with; undefined: it is not. */
+export function tlsOf({ tls, tlsNames }: Plan, name: PortName): Plan['tls'] {
+  return tlsNames.has(name) ? tls : undefined
+}
+
+function readTlsNames({ tlsOnly, tlsCert }: Settings): Plan['tlsNames'] {
+  if (tlsOnly === undefined) return new Set(portNames)
+  if (tlsCert === undefined) throw usageFailure('--tls-only needs --tls-cert and --tls-key.')
+  const names = tlsOnly.split(',').map(name => portNames.find(known => known === name.trim()))
+  const known = names.filter(name => name !== undefined)
+  if (known.length === names.length) return new Set(known)
+  throw usageFailure(`--tls-only knows ${portNames.join(', ')}.`)
 }
 
 function redisProfileOf({ redisProfile }: Settings): RedisProfile {

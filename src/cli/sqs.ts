@@ -11,7 +11,7 @@ import { type HttpCall, listenHttp } from '../platform/http.ts'
 import { limits } from '../servers/sqs/limits.ts'
 import type { sqsServer } from '../servers/sqs/server.ts'
 import type { Log } from './log.ts'
-import type { Plan } from './plan.ts'
+import { type Plan, tlsOf } from './plan.ts'
 
 export interface RunningSqs {
   readonly port: number
@@ -52,7 +52,7 @@ export async function serveSqs(
     if (server === undefined) waiting.push(call)
     else server.handle(call)
   }
-  const { tls } = plan
+  const tls = tlsOf(plan, 'sqs')
   const bodyBytesMax = limits.requestBytesMax
   const listening = await listenHttp({ host, port, tls, bodyBytesMax, handle })
   return {

@@ -3,6 +3,9 @@
  *
  *     { "users": [ { "name": "alice", "hash": "scrypt:16384:8:1:<salt>:<key>" } ] }
  *
+ * A user who shall log in to Kafka with SCRAM has keys for that, too: a scrypt hash cannot be
+ * checked so. They are texts: `scram-sha-256:<iterations>:<salt>:<storedKey>:<serverKey>`.
+ *
  * Salt and key are base64. What was right or wrong once is remembered by a digest with a secret of
  * this process, so that a client which connects often, or tries the same wrong password for ever,
  * costs the key derivation once.
@@ -17,6 +20,15 @@ export interface Users {
   has(name: string): boolean
   /** A first right password, and every new wrong one, takes some 30 ms of the processor. */
   verify(name: string, password: string): boolean
+  /** What a login by SCRAM is checked with; undefined: this user has nothing for it. */
+  scram(name: string, mechanism: string): ScramKeys | undefined
+}
+
+export interface ScramKeys {
+  readonly iterations: number
+  readonly salt: Uint8Array
+  readonly storedKey: Uint8Array
+  readonly serverKey: Uint8Array
 }
 
 interface Hash {
@@ -55,8 +67,9 @@ export function parseUsers(content: string, path: string): Users {
     throw usageFailure(`${path} must be { "users": [{ "name": …, "hash": … }] }.`)
   }
   const hashes = new Map<string, Hash>()
+  const scrams = new Map<string, ScramKeys>()
   for (const [index, entry] of entries.entries()) {
-    const { name, hash } = (entry ?? {}) as { name?: unknown; hash?: unknown }
+    const { name, hash, scram = [] } = (entry ?? {}) as { [field: string]: unknown }
     if (typeof name !== 'string' || name === '') {
       throw usageFailure(`${path}: user ${index + 1} has no name.`)
     }
@@ -66,11 +79,23 @@ export function parseUsers(content: string, path: string): Users {
     }
     if (hashes.has(name)) throw usageFailure(`${path}: ${name} is there twice.`)
     hashes.set(name, parsedHash)
+    for (const each of [scram].flat()) {
+      const keys = typeof each === 'string' ? parseScram(each) : undefined
+      if (keys === undefined) {
+        throw usageFailure(
+          `${path}: ${name} has SCRAM keys that are none. \`spillway users hash\` makes them.`,
+        )
+      }
+      scrams.set(`${name}\0${keys.mechanism}`, keys)
+    }
   }
-  return verifier(hashes)
+  return verifier(hashes, scrams)
 }
 
-function verifier(hashes: ReadonlyMap<string, Hash>): Users {
+function verifier(
+  hashes: ReadonlyMap<string, Hash>,
+  scrams: ReadonlyMap<string, ScramKeys>,
+): Users {
   const secret = randomBytes(32)
   const right = new Map<string, Buffer>()
   const wrong = new Set<string>()
@@ -79,6 +104,7 @@ function verifier(hashes: ReadonlyMap<string, Hash>): Users {
   return {
     count: hashes.size,
     has: name => hashes.has(name),
+    scram: (name, mechanism) => scrams.get(`${name}\0${mechanism.toLowerCase()}`),
     verify(name, password) {
       const digest = createHmac('sha256', secret).update(`${name}\0${password}`).digest()
       const known = right.get(name)
@@ -133,4 +159,22 @@ function parseHash(text: string): Hash | undefined {
       value => Number.isInteger(value) && value >= 1 && value <= 32,
     )
   return sane && hash.salt.length >= 8 && hash.key.length >= 16 ? hash : undefined
+}
+
+const scramPattern = /^(scram-sha-(?:256|512)):(\d{4,5}):([\w+/=]+):([\w+/=]+):([\w+/=]+)$/
+
+function parseScram(text: string): (ScramKeys & { readonly mechanism: string }) | undefined {
+  const [, mechanism, iterations, salt, storedKey, serverKey] = scramPattern.exec(text) ?? []
+  if (mechanism === undefined) return undefined
+  const bytes = (base64: string | undefined) => new Uint8Array(Buffer.from(base64 ?? '', 'base64'))
+  const keys = {
+    mechanism,
+    iterations: Number(iterations),
+    salt: bytes(salt),
+    storedKey: bytes(storedKey),
+    serverKey: bytes(serverKey),
+  }
+  const length = mechanism === 'scram-sha-256' ? 32 : 64
+  const isWhole = [keys.storedKey, keys.serverKey].every(key => key.length === length)
+  return isWhole && keys.salt.length >= 8 && keys.iterations >= 4096 ? keys : undefined
 }

@@ -3,6 +3,7 @@
 import type { EngineDoor } from '../../engine/engine.ts'
 import type { Clock, Random } from '../../engine/ports.ts'
 import { codes } from '../../wire/kafka/error-codes.ts'
+import type { Credential, Mechanism } from '../../wire/kafka/scram.ts'
 import type { ReadPlain } from '../plain-record.ts'
 import { Acls } from './acls.ts'
 import { ClassicGroup } from './classic-group.ts'
@@ -37,6 +38,8 @@ export interface KafkaServerOptions {
   readonly random: Random
   /** Undefined: everybody may come in, and nobody is asked. */
   readonly authenticate?: Authenticate | undefined
+  /** What users who were not set through Kafka log in to SCRAM with. */
+  readonly scram?: ((user: string, mechanism: Mechanism) => Credential | undefined) | undefined
   /** What Metadata names. Default: `localhost` on a loopback connection, else the local address. */
   readonly advertised?: { readonly host: string; readonly port?: number } | undefined
   /** Topics that are made by being mentioned, and those that name no number. Default: 1. */
@@ -93,7 +96,7 @@ export class Broker {
     this.producers = new Producers(engine)
     this.offsets = new Offsets(engine)
     this.acls = new Acls(engine)
-    this.credentials = new Credentials(engine)
+    this.credentials = new Credentials(engine, options.scram)
     this.fetchSessions = new FetchSessions(() => random.uint32())
     this.newestRecords = new NewestRecords(engine, this.readPlain)
     const { deadlines, topics, producers, offsets } = this

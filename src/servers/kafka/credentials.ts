@@ -1,4 +1,7 @@
-/** The SCRAM credentials of users: rows of a table, as `kafka-configs --alter` makes them. */
+/**
+ * The SCRAM credentials of users: rows of a table, as `kafka-configs --alter` makes them, and those
+ * of whoever else the broker knows.
+ */
 
 import type { EngineDoor } from '../../engine/engine.ts'
 import { codes } from '../../wire/kafka/error-codes.ts'
@@ -15,16 +18,22 @@ interface Row {
   readonly serverKey: string
 }
 
+type Find = (user: string, mechanism: Mechanism) => Credential | undefined
+
 export class Credentials {
   readonly #memory: Memory<Row>
 
-  constructor(engine: EngineDoor) {
+  readonly #others: Find
+
+  /** `others` knows the users that were not set here. */
+  constructor(engine: EngineDoor, others: Find = () => undefined) {
     this.#memory = new Memory(engine, 'scram')
+    this.#others = others
   }
 
   find(user: string, mechanism: Mechanism): Credential | undefined {
     const row = this.#memory.get(fieldOf(user, mechanism))
-    if (row === undefined) return undefined
+    if (row === undefined) return this.#others(user, mechanism)
     const { salt, iterations, storedKey, serverKey } = row
     return {
       iterations,
