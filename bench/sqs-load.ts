@@ -1,8 +1,10 @@
 /**
  * The load generator for SQS, a process of its own: it takes a load as JSON in its first argument
  * and prints the result as JSON. Each connection is a client that sends, receives and deletes in
- * turn, over one keep-alive socket; what it writes is put together from prepared parts, and of what
- * it reads only the length and the receipt handles are looked at.
+ * turn, over one keep-alive socket, for a time. Only what happens after the warm-up counts.
+ *
+ * It must not be what is measured, so it makes its requests of prepared parts, and looks at little
+ * of what it reads: the status, the length, and the receipt handles.
  */
 
 import { connect, type Socket } from 'node:net'
@@ -17,68 +19,176 @@ export interface SqsLoad {
   readonly groups: number
   /** 1: single actions; more: batches of so many. */
   readonly batch: number
-  readonly messages: number
+  readonly warmUpMs: number
+  readonly measuredMs: number
   readonly connections: number
   readonly bodyBytes: number
 }
 
 const load = JSON.parse(process.argv[2] ?? '{}') as SqsLoad
+const { fifo, groups, batch, connections } = load
+const queueUrl = JSON.stringify(load.queueUrl)
 const body = 'x'.repeat(load.bodyBytes)
 const run = Date.now()
+/** Nobody sends ahead of those who receive: a queue holds a few messages, not ever more. */
+const waitingMax = connections * batch
 let sent = 0
 let deleted = 0
+let isOver = false
+
+type Action = 'send' | 'receive' | 'delete'
+
+const suffix = batch === 1 ? '' : 'Batch'
+const targets = {
+  send: `SendMessage${suffix}`,
+  receive: 'ReceiveMessage',
+  delete: `DeleteMessage${suffix}`,
+}
+
+const heads = new Map<string, string>()
+
+function requestOf(action: Action, input: string): string {
+  const key = `${action} ${input.length}`
+  let head = heads.get(key)
+  if (head === undefined) {
+    head =
+      `POST / HTTP/1.1\r\nhost: ${load.host}:${load.port}\r\n` +
+      `x-amz-target: AmazonSQS.${targets[action]}\r\n` +
+      `content-type: application/x-amz-json-1.0\r\ncontent-length: ${input.length}\r\n\r\n`
+    heads.set(key, head)
+  }
+  return head + input
+}
+
+const receiveRequest = Buffer.from(
+  requestOf(
+    'receive',
+    `{"QueueUrl":${queueUrl},"MaxNumberOfMessages":${batch},"WaitTimeSeconds":0}`,
+  ),
+)
+
+function message(): string {
+  const number = sent++
+  if (!fifo) return `"MessageBody":"${body}"`
+  const id = `${run}-${number}`
+  return `"MessageBody":"${body}","MessageGroupId":"g${number % groups}","MessageDeduplicationId":"${id}"`
+}
+
+function entriesOf(count: number, entry: (index: number) => string): string {
+  let text = ''
+  for (let index = 0; index < count; index++) {
+    text += `${index === 0 ? '' : ','}{"Id":"${index}",${entry(index)}}`
+  }
+  return `"Entries":[${text}]`
+}
+
+/** Of a standard queue all messages are the same, and so are the requests. */
+let plainSend: Buffer | undefined
+
+function sendRequest(): Buffer | string {
+  if (plainSend !== undefined) {
+    sent += batch
+    return plainSend
+  }
+  const input = batch === 1 ? message() : entriesOf(batch, message)
+  const request = requestOf('send', `{"QueueUrl":${queueUrl},${input}}`)
+  if (!fifo) plainSend = Buffer.from(request, 'latin1')
+  return request
+}
+
+function deleteRequest(handles: readonly string[]): string {
+  const field = (index: number) => `"ReceiptHandle":"${handles[index]}"`
+  const input = batch === 1 ? field(0) : entriesOf(handles.length, field)
+  return requestOf('delete', `{"QueueUrl":${queueUrl},${input}}`)
+}
+
+const handleField = '"ReceiptHandle":"'
+
+function handlesIn(answer: string): string[] {
+  const handles: string[] = []
+  for (let at = answer.indexOf(handleField); at >= 0; ) {
+    const start = at + handleField.length
+    const end = answer.indexOf('"', start)
+    handles.push(answer.slice(start, end))
+    at = answer.indexOf(handleField, end)
+  }
+  return handles
+}
 
 class Client {
   readonly #socket: Socket
   #text = ''
-  #resolve: (text: string) => void = () => undefined
+  #doing: Action = 'send'
+  #count = 0
+  #end: () => void = () => undefined
+  readonly ended = new Promise<void>(resolve => {
+    this.#end = resolve
+  })
 
-  constructor(socket: Socket) {
-    this.#socket = socket
-    socket.setNoDelay(true)
-    socket.setEncoding('latin1')
-    socket.on('data', (text: string) => this.#receive(text))
-    socket.on('close', () => fail('the connection was closed'))
-  }
-
-  static open(): Promise<Client> {
-    return new Promise((resolve, reject) => {
-      const socket = connect({ host: load.host, port: load.port }, () => {
-        resolve(new Client(socket))
-      })
-      socket.once('error', reject)
+  constructor() {
+    const buffer = Buffer.alloc(64 * 1024)
+    const callback = (count: number): boolean => {
+      this.#receive(buffer.toString('latin1', 0, count))
+      return true
+    }
+    const { host, port } = load
+    const address = { host, port, noDelay: true, onread: { buffer, callback } }
+    this.#socket = connect(address, () => this.#next())
+    this.#socket.on('error', error => fail(error.message))
+    this.#socket.on('close', () => {
+      if (!isOver) fail('the connection was closed')
     })
   }
 
-  call(action: string, input: object): Promise<string> {
-    const text = JSON.stringify(input)
-    this.#socket.write(
-      `POST / HTTP/1.1\r\nhost: ${load.host}:${load.port}\r\nx-amz-target: AmazonSQS.${action}\r\n` +
-        `content-type: application/x-amz-json-1.0\r\ncontent-length: ${text.length}\r\n\r\n${text}`,
-      'latin1',
-    )
-    return new Promise(resolve => {
-      this.#resolve = resolve
-    })
+  #next(): void {
+    if (isOver) {
+      this.#socket.destroy()
+      this.#end()
+    } else if (sent - deleted < waitingMax) this.#do('send', sendRequest())
+    else this.#do('receive', receiveRequest)
   }
 
-  end(): void {
-    this.#socket.removeAllListeners('close')
-    this.#socket.destroy()
+  #do(action: Action, request: string | Buffer): void {
+    this.#doing = action
+    if (typeof request === 'string') this.#socket.write(request, 'latin1')
+    else this.#socket.write(request)
   }
 
-  #receive(text: string): void {
-    this.#text += text
-    const end = this.#text.indexOf('\r\n\r\n')
-    if (end < 0) return
-    const length = /content-length: (\d+)/i.exec(this.#text)?.[1]
-    if (length === undefined) return fail(`no length in ${this.#text.slice(0, end)}`)
-    if (this.#text.length < end + 4 + Number(length)) return
-    const answer = this.#text
+  #receive(part: string): void {
+    const text = this.#text === '' ? part : this.#text + part
+    const headEnd = text.indexOf('\r\n\r\n')
+    const length = headEnd < 0 ? 0 : lengthIn(text, headEnd)
+    if (headEnd < 0 || text.length < headEnd + 4 + length) {
+      this.#text = text
+      return
+    }
     this.#text = ''
-    if (!answer.startsWith('HTTP/1.1 200')) return fail(answer)
-    this.#resolve(answer)
+    if (!text.startsWith('HTTP/1.1 200')) return fail(text)
+    this.#answered(text)
   }
+
+  #answered(answer: string): void {
+    if (this.#doing === 'send') return this.#do('receive', receiveRequest)
+    if (this.#doing === 'delete') {
+      deleted += this.#count
+      return this.#next()
+    }
+    const handles = handlesIn(answer)
+    this.#count = handles.length
+    if (handles.length === 0) this.#next()
+    else this.#do('delete', deleteRequest(handles))
+  }
+}
+
+/** Brokers write the name in one way or the other. */
+function lengthIn(text: string, headEnd: number): number {
+  let at = text.indexOf('ontent-length: ')
+  if (at < 0 || at > headEnd) at = text.indexOf('ontent-Length: ')
+  if (at < 0 || at > headEnd) {
+    fail(`no length in ${text.slice(0, headEnd)}`)
+    return 0
+  }
+  return Number.parseInt(text.slice(at + 15, at + 30), 10)
 }
 
 function fail(text: string): void {
@@ -86,52 +196,13 @@ function fail(text: string): void {
   process.exit(1)
 }
 
-function message(): object {
-  const number = sent++
-  if (!load.fifo) return { MessageBody: body }
-  return {
-    MessageBody: body,
-    MessageGroupId: `g${number % load.groups}`,
-    MessageDeduplicationId: `${run}-${number}`,
-  }
-}
-
-function handlesIn(answer: string): string[] {
-  return [...answer.matchAll(/"ReceiptHandle"\s*:\s*"([^"]+)"/g)].map(([, handle]) => handle!)
-}
-
-/** Sends a batch, receives as many as there are, and deletes those. */
-async function round(client: Client): Promise<void> {
-  const { queueUrl: QueueUrl, batch } = load
-  if (batch === 1) await client.call('SendMessage', { QueueUrl, ...message() })
-  else {
-    const Entries = Array.from({ length: batch }, (_, id) => ({ Id: `${id}`, ...message() }))
-    await client.call('SendMessageBatch', { QueueUrl, Entries })
-  }
-  await take(client)
-}
-
-async function take(client: Client): Promise<void> {
-  const { queueUrl: QueueUrl, batch } = load
-  const input = { QueueUrl, MaxNumberOfMessages: batch, WaitTimeSeconds: 0 }
-  const handles = handlesIn(await client.call('ReceiveMessage', input))
-  deleted += handles.length
-  if (handles.length === 0) return
-  if (batch === 1) {
-    await client.call('DeleteMessage', { QueueUrl, ReceiptHandle: handles[0] })
-  } else {
-    const Entries = handles.map((ReceiptHandle, id) => ({ Id: `${id}`, ReceiptHandle }))
-    await client.call('DeleteMessageBatch', { QueueUrl, Entries })
-  }
-}
-
-const clients = await Promise.all(Array.from({ length: load.connections }, () => Client.open()))
-const stop = startStopwatch()
-await Promise.all(
-  clients.map(async client => {
-    while (sent < load.messages) await round(client)
-    while (deleted < sent) await take(client)
-  }),
-)
-console.log(JSON.stringify(stop(deleted)))
-for (const client of clients) client.end()
+const clients = Array.from({ length: connections }, () => new Client())
+setTimeout(() => {
+  const before = deleted
+  const stop = startStopwatch()
+  setTimeout(() => {
+    console.log(JSON.stringify(stop(deleted - before)))
+    isOver = true
+  }, load.measuredMs)
+}, load.warmUpMs)
+await Promise.all(clients.map(client => client.ended))
