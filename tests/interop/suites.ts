@@ -2,6 +2,7 @@
 
 import { amqpCases } from './amqp/cases.ts'
 import { amqpPrograms } from './amqp/programs.ts'
+import { moveClient } from './client/move.ts'
 import { rabbitmqClient } from './client/rabbitmq.ts'
 import { sqsClient } from './client/sqs.ts'
 import { kafkaClient } from './kafka/client.ts'
@@ -19,4 +20,5 @@ export const suites: readonly Suite[] = [
   redisPrograms,
   sqsPrograms,
   sqsClient,
+  moveClient,
 ]

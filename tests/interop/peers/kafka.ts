@@ -136,7 +136,7 @@ function propertiesOf(
 /** A node is ready when it answers, which it does after its controller has been elected. */
 async function waitUntilServing(port: number): Promise<void> {
   const { Kafka, logLevel } = await import('kafkajs')
-  const retry = { retries: 60, initialRetryTime: 250, maxRetryTime: 500 }
+  const retry = { retries: 240, initialRetryTime: 250, maxRetryTime: 500 }
   const kafka = new Kafka({
     brokers: [`127.0.0.1:${port}`],
     logLevel: logLevel.NOTHING,
