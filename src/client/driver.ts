@@ -28,7 +28,8 @@
  * - Errors are `ClientError`s with `backend`; those that may pass are `retryable`.
  * - A lost connection is the driver's to mend: it reports `context.emit`, connects again, consumes
  *   again with the credit that is outstanding. Settling a delivery of a lost connection rejects
- *   with `SPILLWAY_E_LOST` (retryable); it will come again.
+ *   with `SPILLWAY_E_LOST` (retryable); it will come again. Where leases outlive connections, it is
+ *   settled when there is one again, and lost when the lease is over.
  */
 
 import type { Clock, Random } from '../engine/ports.ts'

@@ -4,6 +4,7 @@ import { amqpCases } from './amqp/cases.ts'
 import { amqpPrograms } from './amqp/programs.ts'
 import { moveClient } from './client/move.ts'
 import { rabbitmqClient } from './client/rabbitmq.ts'
+import { redisClient } from './client/redis.ts'
 import { sqsClient } from './client/sqs.ts'
 import { kafkaClient } from './kafka/client.ts'
 import { kafkaPrograms } from './kafka/programs.ts'
@@ -18,6 +19,7 @@ export const suites: readonly Suite[] = [
   kafkaPrograms,
   kafkaClient,
   redisPrograms,
+  redisClient,
   sqsPrograms,
   sqsClient,
   moveClient,

@@ -35,15 +35,20 @@ export function fetchRedis(): string | undefined {
 }
 
 export async function startRedis(
-  options: { readonly sync?: 'always' | 'everysec' } = {},
+  options: {
+    readonly sync?: 'always' | 'everysec'
+    /** Of one that ran before: it begins with what that had. */
+    readonly folder?: string
+  } = {},
 ): Promise<RunningRedis> {
   const port = await freePort()
+  const { sync = 'always', folder = temporaryFolder('redis') } = options
   const startedAt = performance.now()
   const child = startChild(
     serverFile,
     [
-      ...['--port', String(port), '--bind', '127.0.0.1', '--dir', temporaryFolder('redis')],
-      ...['--save', '', '--appendonly', 'yes', '--appendfsync', options.sync ?? 'always'],
+      ...['--port', String(port), '--bind', '127.0.0.1', '--dir', folder],
+      ...['--save', '', '--appendonly', 'yes', '--appendfsync', sync],
     ],
     {},
   )

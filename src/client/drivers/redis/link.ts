@@ -178,7 +178,6 @@ export class Link {
   #connected(): void {
     this.#isReady = true
     this.epoch++
-    this.#clientId = undefined
     for (const { resolve } of this.#waiting.splice(0)) resolve()
     this.#watch?.connected()
   }
@@ -186,6 +185,7 @@ export class Link {
   #disconnected(error: Error): void {
     const wasReady = this.#isReady
     this.#isReady = false
+    if (wasReady) this.#clientId = undefined
     if (wasReady && !this.#isClosed) this.#watch?.disconnected(error)
   }
 
