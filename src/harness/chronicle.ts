@@ -73,6 +73,17 @@ export class Chronicle {
     return this.#chapters.filter(({ queue, position }) => places.has(placeOf(queue, position)))
   }
 
+  /** Of every message that somebody has had, its id or place, in the order of first hand-outs. */
+  names(): string[] {
+    const byPlace = new Map<string, string>()
+    for (const [id, places] of this.#places) for (const place of places) byPlace.set(place, id)
+    const names = this.#chapters.map(({ queue, position }) => {
+      const place = placeOf(queue, position)
+      return byPlace.get(place) ?? place
+    })
+    return [...new Set(names)]
+  }
+
   /** How often it was handed out. */
   attempts(id: string): number {
     return this.of(id).filter(({ what }) => what === 'handed out').length

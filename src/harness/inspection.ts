@@ -79,12 +79,40 @@ export class Inspection {
     return `${id}:\n${life}`
   }
 
+  /**
+   * What there is to say when a test has failed: what lies in each queue, with the lives of the
+   * first messages, and then of those that are done.
+   */
+  story(options: { readonly messagesMax?: number } = {}): string {
+    const { messagesMax = 20 } = options
+    const lines: string[] = []
+    const told = new Set<string>()
+    const tell = (name: string): void => {
+      if (told.has(name)) return
+      told.add(name)
+      if (told.size <= messagesMax) lines.push(this.explain(name))
+    }
+    for (const log of this.#engine.logs()) {
+      const info = this.#engine.log(log)
+      if (info?.config.queue === undefined) continue
+      const { ready, leased } = info
+      lines.push(`${log}: ${ready} ready, ${leased} in hand`)
+      for (const name of this.#namesIn(log, messagesMax)) tell(name)
+    }
+    for (const name of this.#chronicle.names()) tell(name)
+    if (told.size > messagesMax) lines.push(`… and ${told.size - messagesMax} more messages`)
+    return lines.length === 0 ? 'no message was sent to this broker' : lines.join('\n')
+  }
+
+  #namesIn(log: string, countMax: number): string[] {
+    const found = this.#engine.read(log, { position: 0 }, { countMax, bytesMax: 1024 * 1024 })
+    if (!found.ok) return []
+    return found.value.map(record => idOf(record) ?? placeOf(log, record.position))
+  }
+
   readonly #explain = (name: string): string => {
     const info = this.#engine.log(name)
-    const found = this.#engine.read(name, { position: 0 }, { countMax: 20, bytesMax: 1024 * 1024 })
-    const lives = (found.ok ? found.value : []).map(record =>
-      this.explain(idOf(record) ?? placeOf(name, record.position)),
-    )
+    const lives = this.#namesIn(name, 20).map(message => this.explain(message))
     return [`${name}: ${info?.ready} ready, ${info?.leased} in hand`, ...lives].join('\n')
   }
 

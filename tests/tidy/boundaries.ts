@@ -93,7 +93,7 @@ export const boundaries: { readonly [folder: string]: Boundary } = {
       'src/servers',
       'src/testing',
     ],
-    builtIn: [],
+    builtIn: ['test'],
     packages: [],
     instead:
       'the harness puts servers, engine, platform and client together; their insides stay theirs',
