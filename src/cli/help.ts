@@ -68,6 +68,16 @@ export const commandTexts: { readonly [K in CommandName]: CommandText } = {
     summary: 'carry a queue to another backend; goes on where it was killed',
     example: 'spillway move orders --from file:./data --to file:./elsewhere',
   },
+  export: {
+    usage: 'QUEUE|topic:NAME [FILE]',
+    summary: 'write messages as lines of JSON, without taking them; goes on where it was cut off',
+    example: 'spillway export orders orders.jsonl --url amqp://127.0.0.1',
+  },
+  import: {
+    usage: 'QUEUE|topic:NAME [FILE]',
+    summary: 'send the lines that export wrote; goes on where it was killed',
+    example: 'spillway import orders orders.jsonl --url kafka://127.0.0.1:9092',
+  },
   plan: {
     usage: 'MODULE',
     summary: 'what a backend can do for the contracts that a module exports',
@@ -97,6 +107,11 @@ export const commandTexts: { readonly [K in CommandName]: CommandText } = {
     usage: 'hash NAME',
     summary: 'read a password from standard input, print a line for the users file',
     example: 'spillway users hash alice < password.txt',
+  },
+  completion: {
+    usage: 'bash|zsh|fish',
+    summary: 'print what a shell needs to complete commands and options',
+    example: 'eval "$(spillway completion bash)"',
   },
 }
 

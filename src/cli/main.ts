@@ -40,12 +40,15 @@ const commands: { readonly [K in CommandName]: () => Promise<Command> } = {
   redrive: async () => (await import('./redrive.ts')).redrive,
   replay: async () => (await import('./replay.ts')).replay,
   move: async () => (await import('./move.ts')).move,
+  export: async () => (await import('./export.ts')).exportMessages,
+  import: async () => (await import('./import.ts')).importMessages,
   plan: async () => (await import('./plan-contracts.ts')).planContracts,
   bench: async () => (await import('./bench.ts')).bench,
   compare: async () => (await import('./compare.ts')).compare,
   doctor: async () => (await import('./doctor.ts')).doctor,
   config: async () => (await import('./config.ts')).config,
   users: async () => (await import('./users-hash.ts')).users,
+  completion: async () => (await import('./completion.ts')).completion,
 }
 
 async function main(args: readonly string[]): Promise<number> {

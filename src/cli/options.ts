@@ -23,12 +23,15 @@ export const commandNames = [
   'redrive',
   'replay',
   'move',
+  'export',
+  'import',
   'plan',
   'bench',
   'compare',
   'doctor',
   'config',
   'users',
+  'completion',
 ] as const
 export type CommandName = (typeof commandNames)[number]
 
@@ -339,7 +342,18 @@ export const options = {
     placeholder: 'URL',
     fallback: 'http://127.0.0.1:7420' as string,
     help: "the broker's admin API; most commands: or a backend, such as file:./data or redis://…",
-    commands: [...clients, 'tail', 'redrive', 'replay', 'plan', 'bench', 'compare', 'studio'],
+    commands: [
+      ...clients,
+      'tail',
+      'redrive',
+      'replay',
+      'plan',
+      'bench',
+      'compare',
+      'studio',
+      'export',
+      'import',
+    ],
   },
   from: {
     ...text,
@@ -360,7 +374,7 @@ export const options = {
   keyed: {
     ...off,
     help: 'the queue is in order by key',
-    commands: ['send', 'consume', 'redrive', 'move'],
+    commands: ['send', 'consume', 'redrive', 'move', 'export', 'import'],
     flagOnly: true,
   },
   group: {
@@ -488,7 +502,19 @@ export const options = {
     parse: value => parseInteger(value, 1, 1_000_000_000),
     expects: 'a whole number from 1',
     help: 'how many messages; peek: 10, send: 1, bench: 10000, others: no limit',
-    commands: ['peek', 'send', 'consume', 'tail', 'redrive', 'replay', 'move', 'bench', 'compare'],
+    commands: [
+      'peek',
+      'send',
+      'consume',
+      'tail',
+      'redrive',
+      'replay',
+      'move',
+      'bench',
+      'compare',
+      'export',
+      'import',
+    ],
     flagOnly: true,
   },
   skip: {
@@ -548,7 +574,7 @@ export const options = {
   create: {
     ...off,
     help: 'create the queue (durable) when it is missing',
-    commands: ['send'],
+    commands: ['send', 'import'],
     flagOnly: true,
   },
   timeout: {

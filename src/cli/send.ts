@@ -48,7 +48,7 @@ export const send: Command = async ({ settings, words, output }) => {
   return 0
 }
 
-async function createQueue(client: AdminClient, queue: string): Promise<void> {
+export async function createQueue(client: AdminClient, queue: string): Promise<void> {
   try {
     await client.call('PUT', queuePath(queue), {})
   } catch (error) {
