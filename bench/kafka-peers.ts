@@ -1,6 +1,7 @@
 /** Kafka and Spillway beside each other, and how Kafka's own tools are asked for figures. */
 
-import { startSpillway } from '../tests/harness/broker.ts'
+import { join } from 'node:path'
+import { repositoryFolder, startSpillway } from '../tests/harness/broker.ts'
 import {
   fetchKafka,
   type JavaOutput,
@@ -66,6 +67,40 @@ export async function consumePerf(load: Omit<ProduceLoad, 'recordBytes'>): Promi
   // …, records, records a second, rebalance ms, fetch ms, MB a second fetching, records a second.
   const row = output.text.split('\n').find(line => line.split(',').length >= 10)
   return resultOf(output, Number(row?.split(',')[9]), startedAt)
+}
+
+/** Transactions of `records` records each, one after another: transactions a second. */
+export async function transactionPerf(
+  load: ProduceLoad & { readonly transactions: number },
+): Promise<ToolResult> {
+  const startedAt = performance.now()
+  const output = await runKafkaTool(join(repositoryFolder(), 'bench/load/transactions.java'), [
+    ...[`127.0.0.1:${load.port}`, load.topic, String(load.transactions)],
+    ...[String(load.records), String(load.recordBytes)],
+  ])
+  const rate = Number(/([\d.]+) transactions\/sec/.exec(output.text)?.[1])
+  return resultOf(output, rate, startedAt)
+}
+
+/** kafka-e2e-latency: a record is produced, and consumed, before the next one. Milliseconds. */
+export async function endToEndPerf(
+  load: ProduceLoad,
+): Promise<{ readonly p50: number; readonly p99: number; readonly mean: number }> {
+  const { text } = await runKafkaTool('org.apache.kafka.tools.EndToEndLatency', [
+    ...['--bootstrap-server', `127.0.0.1:${load.port}`, '--topic', load.topic],
+    ...['--num-records', String(load.records), '--producer-acks', 'all'],
+    ...['--record-size', String(load.recordBytes)],
+  ])
+  const figure = (pattern: RegExp): number => {
+    const value = Number(pattern.exec(text)?.[1])
+    if (!Number.isFinite(value)) throw new Error(`no figure in:\n${text}`)
+    return value
+  }
+  return {
+    p50: figure(/50th = ([\d.]+)/),
+    p99: figure(/99th = ([\d.]+)/),
+    mean: figure(/Avg latency: ([\d.]+) ms/),
+  }
 }
 
 function resultOf(output: JavaOutput, perSecond: number, startedAt: number): ToolResult {

@@ -22,7 +22,9 @@ import { amqpPublish } from './amqp-publish.ts'
 import { backlog10m } from './backlog-10m.ts'
 import { engine } from './engine.ts'
 import { kafkaConsume } from './kafka-consume.ts'
+import { kafkaLatency } from './kafka-latency.ts'
 import { kafkaProduce, kafkaProduceFlushed } from './kafka-produce.ts'
+import { kafkaTransactions } from './kafka-transactions.ts'
 import { contenders } from './peers.ts'
 import type { AloneQuestion, Question } from './question.ts'
 import { redisGroup } from './redis-group.ts'
@@ -42,6 +44,8 @@ const questions: readonly (Question | AloneQuestion)[] = [
   kafkaProduce,
   kafkaProduceFlushed,
   kafkaConsume,
+  kafkaTransactions,
+  kafkaLatency,
   redisXadd,
   redisGroup,
   sqs,
