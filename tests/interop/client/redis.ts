@@ -1,5 +1,6 @@
 /** The client's driver for Redis Streams, on Redis; `npm test` has it on Spillway's Redis port. */
 
+import { crashCases } from '../../client/drivers/redis-crashes.ts'
 import { temporaryFolder } from '../../harness/process.ts'
 import { fetchRedis, startRedis } from '../peers/redis.ts'
 import type { Choice, Report, Suite } from '../suite.ts'
@@ -22,6 +23,7 @@ async function run(report: Report, choice: Choice): Promise<void> {
     const { url, redisPort: port } = running
     await runConformance(report, choice, { broker, url, unitMs: 50, atATime: 8 })
     await runLosses(report, choice, { broker, port, hasTimedLeases: true, url: urlOf })
+    await runCrashes(report, choice, broker, port)
   } finally {
     await running.stop()
   }
@@ -35,4 +37,25 @@ async function run(report: Report, choice: Choice): Promise<void> {
       return { port: redisPort, stop }
     },
   })
+}
+
+/** Processes that are killed while they settle. */
+async function runCrashes(
+  report: Report,
+  choice: Choice,
+  broker: string,
+  port: number,
+): Promise<void> {
+  const counts = { passed: 0, failed: 0 }
+  for (const [index, one] of crashCases.entries()) {
+    if (!one.name.includes(choice.only)) continue
+    try {
+      await one.run(port, `crash-${index}`)
+      counts.passed++
+    } catch (error) {
+      counts.failed++
+      report.failed(`${one.name} on ${broker}`, (error as Error).message)
+    }
+  }
+  report.row({ broker, suite: 'client, kills', ...counts })
 }

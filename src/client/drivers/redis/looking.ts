@@ -14,7 +14,7 @@ import {
   type Source,
   type StreamRef,
 } from './names.ts'
-import { notFound, type Store } from './store.ts'
+import { isNotFound, notFound, type Store } from './store.ts'
 
 const rangeCount = 1000
 /** A group's backlog is counted by reading where Redis does not know it; up to so many. */
@@ -186,9 +186,19 @@ async function purgeStream(store: Store, source: Source, { key }: StreamRef): Pr
   }
 }
 
+async function found(store: Store, endpoint: Endpoint): Promise<Layout | undefined> {
+  try {
+    return await store.layoutOf(endpoint)
+  } catch (error) {
+    if (isNotFound(error)) return undefined
+    throw error
+  }
+}
+
 /** Deletes all its keys. Deduplication ids expire by themselves, and no later queue knows them. */
 export async function drop(store: Store, endpoint: Endpoint): Promise<void> {
-  const layout = await store.layoutOf(endpoint)
+  const layout = await found(store, endpoint)
+  if (layout === undefined) return
   const { name } = layout
   store.forget(name)
   const sources: Source[] = []

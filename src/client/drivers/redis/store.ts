@@ -141,3 +141,7 @@ export function notFound(name: string): ClientError {
   const why = `${name}: there is nothing of that name.`
   return new ClientError({ code: 'SPILLWAY_E_NOT_FOUND', backend: 'redis', why })
 }
+
+export function isNotFound(error: unknown): boolean {
+  return error instanceof ClientError && error.code === 'SPILLWAY_E_NOT_FOUND'
+}
