@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { randomUUID } from 'node:crypto'
 import { after, before, describe, it } from 'node:test'
 import * as sdk from '@aws-sdk/client-sqs'
+import { ManualClock } from '../../src/harness/testing.ts'
 import { type RunningSqs, startSqs } from './in-process.ts'
 
 let broker: RunningSqs
@@ -106,39 +107,6 @@ describe('SQS, seen through the AWS SDK', () => {
     await assert.rejects(make({ DelaySeconds: '6' }), { name: 'QueueNameExists' })
     await assert.rejects(make({ Nonsense: '6' }), { name: 'InvalidAttributeName' })
     await assert.rejects(make({ VisibilityTimeout: '43201' }), { name: 'InvalidAttributeValue' })
-  })
-
-  it('shows a message again after its visibility timeout, and wakes a long poll for it', async () => {
-    const url = await queue()
-    await send(url, 'again')
-    const [first] = await receive(url, { VisibilityTimeout: 1 })
-    const [second] = await receive(url, { WaitTimeSeconds: 20, AttributeNames: ['All'] })
-    assert.equal(second?.MessageId, first?.MessageId)
-    assert.notEqual(second?.ReceiptHandle, first?.ReceiptHandle)
-    assert.equal(second?.Attributes?.ApproximateReceiveCount, '2')
-    await visibility(url, second!, 0)
-    assert.equal((await receive(url)).length, 1)
-  })
-
-  it('wakes a long poll for a new message and for one that was delayed', async () => {
-    const url = await queue()
-    const waiting = receive(url, { WaitTimeSeconds: 20 })
-    await send(url, 'new', { DelaySeconds: 1 })
-    assert.deepEqual(bodies(await waiting), ['new'])
-  })
-
-  it('gives nothing to a client that hangs up during a long poll', async () => {
-    const url = await queue()
-    const hangUp = new AbortController()
-    const input = { QueueUrl: url, WaitTimeSeconds: 20 }
-    const lost = client.send(new sdk.ReceiveMessageCommand(input), { abortSignal: hangUp.signal })
-    const gone = assert.rejects(lost)
-    const other = receive(url, { WaitTimeSeconds: 1 })
-    assert.deepEqual(await other, [])
-    hangUp.abort()
-    await gone
-    await send(url, 'mine')
-    assert.deepEqual(bodies(await receive(url, { WaitTimeSeconds: 20 })), ['mine'])
   })
 
   it('answers a duplicate like the first one, also when that was deleted', async () => {
@@ -478,5 +446,65 @@ describe('SQS with keys and cool-downs', () => {
       bad.destroy()
       await strict.stop()
     }
+  })
+})
+
+describe('SQS and time', () => {
+  const clock = new ManualClock()
+  before(async () => {
+    broker = await startSqs({}, clock)
+    client = broker.client()
+  })
+  after(async () => {
+    client.destroy()
+    const stopping = broker.stop()
+    await clock.advance('1m')
+    await stopping
+    assert.deepEqual(broker.errors, [])
+  })
+
+  /** Lets seconds pass until a request is answered. */
+  async function inTime<T>(answer: Promise<T>): Promise<T> {
+    let isOver = false
+    const over = (): void => {
+      isOver = true
+    }
+    answer.then(over, over)
+    while (!isOver) await clock.advance('100ms')
+    return answer
+  }
+
+  it('shows a message again after its visibility timeout, and wakes a long poll for it', async () => {
+    const url = await queue()
+    await send(url, 'again')
+    const [first] = await receive(url, { VisibilityTimeout: 10 })
+    const poll = receive(url, { WaitTimeSeconds: 20, AttributeNames: ['All'] })
+    const [second] = await inTime(poll)
+    assert.equal(second?.MessageId, first?.MessageId)
+    assert.notEqual(second?.ReceiptHandle, first?.ReceiptHandle)
+    assert.equal(second?.Attributes?.ApproximateReceiveCount, '2')
+    await visibility(url, second!, 0)
+    assert.equal((await receive(url)).length, 1)
+  })
+
+  it('wakes a long poll for a new message and for one that was delayed', async () => {
+    const url = await queue()
+    await send(url, 'new', { DelaySeconds: 10 })
+    assert.deepEqual(await receive(url), [])
+    assert.deepEqual(bodies(await inTime(receive(url, { WaitTimeSeconds: 20 }))), ['new'])
+  })
+
+  it('gives nothing to a client that hangs up during a long poll', async () => {
+    const url = await queue()
+    const hangUp = new AbortController()
+    const input = { QueueUrl: url, WaitTimeSeconds: 20 }
+    const lost = client.send(new sdk.ReceiveMessageCommand(input), { abortSignal: hangUp.signal })
+    const gone = assert.rejects(lost)
+    // Answered by its own time: the one before is waiting by then.
+    assert.deepEqual(await inTime(receive(url, { WaitTimeSeconds: 1 })), [])
+    hangUp.abort()
+    await gone
+    await send(url, 'mine')
+    assert.deepEqual(bodies(await inTime(receive(url, { WaitTimeSeconds: 20 }))), ['mine'])
   })
 })

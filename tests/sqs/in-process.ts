@@ -6,6 +6,7 @@
 import { SQSClient } from '@aws-sdk/client-sqs'
 import { SeededRandom } from '../../src/base/random.ts'
 import { openEngine } from '../../src/engine/engine.ts'
+import type { Clock } from '../../src/engine/ports.ts'
 import { systemClock } from '../../src/platform/clock.ts'
 import { equalSecrets, hmacSha256 } from '../../src/platform/digest.ts'
 import { listenHttp } from '../../src/platform/http.ts'
@@ -13,18 +14,17 @@ import { systemRandom } from '../../src/platform/random.ts'
 import { type SqsServerOptions, sqsServer } from '../../src/servers/sqs/server.ts'
 import { SimulatedStorage } from '../../src/testing/storage.ts'
 
-export async function startSqs(options: Partial<SqsServerOptions> = {}) {
-  const storage = new SimulatedStorage({
-    clock: systemClock,
-    random: new SeededRandom(1),
-    latencyMaxMs: 0,
-  })
-  const ports = { clock: systemClock, random: systemRandom, storage }
+export async function startSqs(
+  options: Partial<SqsServerOptions> = {},
+  clock: Clock = systemClock,
+) {
+  const storage = new SimulatedStorage({ clock, random: new SeededRandom(1), latencyMaxMs: 0 })
+  const ports = { clock, random: systemRandom, storage }
   const engine = openEngine(ports)
   const errors: unknown[] = []
   const server = sqsServer({
     engine,
-    clock: systemClock,
+    clock,
     random: systemRandom,
     hmac: hmacSha256,
     equalSecrets,

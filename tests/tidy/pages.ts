@@ -12,12 +12,16 @@ import { limits } from '../../src/servers/amqp/limits.ts'
 import { type Profile, type ProfileName, profiles } from '../../src/servers/amqp/profiles.ts'
 import { replyText } from '../../src/wire/amqp/reply-codes.ts'
 import { kafkaPage } from '../kafka/page.ts'
+import { redisPage } from '../redis/page.ts'
+import { sqsPage } from '../sqs/page.ts'
 
 /** Path from the root of the repository → its text. */
 export function printedPages(): { readonly [path: string]: string } {
   return {
     'docs/compatibility/amqp.md': amqpPage(),
     'docs/compatibility/kafka.md': kafkaPage(),
+    'docs/compatibility/redis.md': redisPage(),
+    'docs/compatibility/sqs.md': sqsPage(),
   }
 }
 
