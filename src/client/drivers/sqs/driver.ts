@@ -23,7 +23,7 @@ import type {
 } from '../../driver.ts'
 import type { ClientError } from '../../errors.ts'
 import { type Caution, type Feature, refusal, type Support } from '../../features.ts'
-import { openClient, parseUrl } from './address.ts'
+import { type Address, openClient, parseUrl } from './address.ts'
 import { entriesMax } from './batches.ts'
 import { SqsConsumer } from './consumer.ts'
 import { type Origin, SqsDelivery } from './delivery.ts'
@@ -41,11 +41,13 @@ const lookSeconds = 1
 /** Short polls that must come back empty before a queue counts as empty. */
 const emptyPolls = 2
 const doorsMax = 1000
+/** AWS asks for a second; `Requests.pause` takes half of this at least. */
+const awsCreatePauseMs = 2000
 
 export const openDriver: OpenDriver = async (url, context) => {
   const address = parseUrl(url)
   const requests = new Requests(await openClient(address), context)
-  return new SqsDriver(requests, context, address.waitSeconds)
+  return new SqsDriver(requests, context, address)
 }
 
 class SqsDriver implements Driver {
@@ -58,11 +60,12 @@ class SqsDriver implements Driver {
   readonly #doors = new Map<string, Door>()
   readonly #consumers = new Set<SqsConsumer>()
 
-  constructor(requests: Requests, context: DriverContext, waitSeconds: number) {
+  constructor(requests: Requests, context: DriverContext, address: Address) {
     this.#requests = requests
     this.#context = context
-    this.#waitSeconds = waitSeconds
-    this.#queues = new Queues(requests)
+    this.#waitSeconds = address.waitSeconds
+    const isAws = address.endpoint === undefined
+    this.#queues = new Queues(requests, isAws ? awsCreatePauseMs : 0)
   }
 
   support(feature: Feature, endpoint: Endpoint): Support {

@@ -26,20 +26,32 @@ const nameTag = 'spillway-name'
 /** SQS would forget after four days; this is the most that it offers. */
 const retentionSeconds = 14 * 24 * 3600
 const repliesRetentionSeconds = 300
-/** A queue that was just made is not known everywhere at once; AWS says one second. */
+/** A queue that was just made may not be known everywhere at once. */
 const settleMs = [100, 300, 900, 2000]
 const placesMax = 10_000
+
+/**
+ * Without these AWS takes 300 requests a second for all keys of a queue. Duplicates are then known
+ * within a key alone, so a contract with a window goes without.
+ */
+const highThroughput = {
+  DeduplicationScope: 'messageGroup',
+  FifoThroughputLimit: 'perMessageGroupId',
+}
 
 const optionNames = ['name', 'create', 'attributes']
 
 export class Queues {
   readonly #requests: Requests
+  readonly #createPauseMs: number
   readonly #places = new Map<string, Promise<Place>>()
   /** SQS's name to the contract's. */
   readonly #owners = new Map<string, string>()
 
-  constructor(requests: Requests) {
+  /** `createPauseMs`: how long a queue that was made is not used. */
+  constructor(requests: Requests, createPauseMs: number) {
     this.#requests = requests
+    this.#createPauseMs = createPauseMs
   }
 
   /** Where it is; rejects with `SPILLWAY_E_NOT_FOUND`. */
@@ -134,6 +146,7 @@ export class Queues {
       // Somebody made it meanwhile, as they wanted it.
       if (!(error instanceof ClientError) || kindOf(error.cause) !== 'exists') throw error
     }
+    if (this.#createPauseMs > 0) await this.#requests.pause(this.#createPauseMs)
     return this.#settled(name)
   }
 
@@ -183,6 +196,7 @@ function attributesOf(endpoint: Endpoint): Record<string, string> {
   return {
     MessageRetentionPeriod: String(seconds),
     ...(isFifo(endpoint) ? { FifoQueue: 'true' } : {}),
+    ...(isFifo(endpoint) && endpoint.dedupeMs === undefined ? highThroughput : {}),
     ...(role === 'main' ? (options.sqs?.['attributes'] as Record<string, string>) : {}),
   }
 }
