@@ -1,11 +1,8 @@
 /**
- * The client's driver for Kafka, on Apache Kafka and on Spillway: the conformance suite, kills at
- * every request of a settlement, and broken connections.
+ * The client's driver for Kafka, on Apache Kafka: the conformance suite. There and on Spillway: kills
+ * at every request of a settlement, and broken connections.
  */
 
-import { connect } from '../../../src/client/client.ts'
-import { type Case, conformanceCases, runCase } from '../../../src/conformance/conformance.ts'
-import { systemClock } from '../../../src/platform/clock.ts'
 import { effectivelyOnce, Killer, otherGuarantees } from '../../client/drivers/kafka-crashes.ts'
 import { faultCases } from '../../client/drivers/kafka-faults.ts'
 import { type RunningBroker, startSpillway } from '../../harness/broker.ts'
@@ -13,36 +10,27 @@ import { type KafkaProxy, startKafkaProxy } from '../../harness/kafka-proxy.ts'
 import { freePort, temporaryFolder } from '../../harness/process.ts'
 import { fetchKafka, startKafkaPeer } from '../peers/kafka.ts'
 import type { Choice, Report, Suite } from '../suite.ts'
+import { runConformance } from './suite.ts'
 
-export const kafkaClient: Suite = { name: 'kafka/client', run }
+export const kafkaClient: Suite = { name: 'client/kafka', run }
 
 const atATime = 8
-/** A broker and a suite on a busy machine: what takes longer than this has hung. */
-const patienceMs = 30_000
 
 async function run(report: Report, choice: Choice): Promise<void> {
-  const cases = [...conformanceCases.entries()].filter(([, { name }]) => name.includes(choice.only))
-  for (const start of subjects(report, choice)) {
-    const broker = await start()
-    const name = `${broker.name} ${broker.version}`
-    const url = `kafka://127.0.0.1:${broker.kafkaPort}`
-    const counts = { passed: 0, failed: 0 }
-    const rest = [...cases]
-    const worker = async (): Promise<void> => {
-      for (let next = rest.shift(); next !== undefined; next = rest.shift()) {
-        const why = await runOne(url, ...next)
-        if (why !== undefined) report.failed(`${next[1].name} on ${name}`, why)
-        counts[why === undefined ? 'passed' : 'failed']++
-      }
-    }
+  const why = choice.peers ? fetchKafka() : undefined
+  if (why !== undefined) report.missing('Kafka', why)
+  if (choice.peers && why === undefined) {
+    const peer = await startKafkaPeer()
     try {
-      await Promise.all(Array.from({ length: atATime }, worker))
+      const { name, version, url } = peer
+      const broker = `${name} ${version}`
+      await runConformance(report, choice, { broker, url, unitMs: 100, atATime })
     } finally {
-      await broker.stop()
+      await peer.stop()
     }
-    report.row({ broker: name, suite: 'the client’s conformance suite', ...counts })
+    await runCrashes(report, choice, behindKafka)
   }
-  for (const start of proxied(choice)) await runCrashes(report, choice, start)
+  if (choice.spillway) await runCrashes(report, choice, behindSpillway)
 }
 
 async function runCrashes(report: Report, choice: Choice, start: Proxied): Promise<void> {
@@ -82,13 +70,6 @@ type Proxied = (
   proxy: KafkaProxy,
 ) => Promise<{ readonly broker: RunningBroker; restart(): Promise<void> }>
 
-function proxied(choice: Choice): Proxied[] {
-  const all: Proxied[] = []
-  if (choice.peers && fetchKafka() === undefined) all.push(behindKafka)
-  if (choice.spillway) all.push(behindSpillway)
-  return all
-}
-
 async function behindKafka(proxy: KafkaProxy): ReturnType<Proxied> {
   const options = {
     port: await freePort(),
@@ -127,24 +108,4 @@ async function behindSpillway(proxy: KafkaProxy): ReturnType<Proxied> {
       broker = await start()
     },
   }
-}
-
-/** Why it failed; a case that the plan calls impossible has not. */
-async function runOne(url: string, number: number, one: Case): Promise<string | undefined> {
-  const subject = { url, connect, clock: systemClock, run: 'c', unitMs: 100, patienceMs }
-  try {
-    await runCase(one, number, subject)
-    return undefined
-  } catch (error) {
-    return (error as Error).message
-  }
-}
-
-function subjects(report: Report, choice: Choice) {
-  const all = []
-  const why = choice.peers ? fetchKafka() : undefined
-  if (why !== undefined) report.missing('Kafka', why)
-  if (choice.peers && why === undefined) all.push(() => startKafkaPeer())
-  if (choice.spillway) all.push(() => startSpillway({ folder: temporaryFolder('data') }))
-  return all
 }
