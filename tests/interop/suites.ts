@@ -2,8 +2,8 @@
 
 import { amqpCases } from './amqp/cases.ts'
 import { amqpPrograms } from './amqp/programs.ts'
-import { moveClient } from './client/move.ts'
 import { kafkaClient } from './client/kafka.ts'
+import { moveClient } from './client/move.ts'
 import { rabbitmqClient } from './client/rabbitmq.ts'
 import { redisClient } from './client/redis.ts'
 import { sqsClient } from './client/sqs.ts'

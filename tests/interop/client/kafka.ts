@@ -1,6 +1,6 @@
 /**
- * The client's driver for Kafka, on Apache Kafka: the conformance suite. There and on Spillway: kills
- * at every request of a settlement, and broken connections.
+ * The client's driver for Kafka, on Apache Kafka: the conformance suite. There and on Spillway:
+ * kills at every request of a settlement, and broken connections.
  */
 
 import { effectivelyOnce, Killer, otherGuarantees } from '../../client/drivers/kafka-crashes.ts'

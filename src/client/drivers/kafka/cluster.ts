@@ -18,6 +18,7 @@ import {
   metadataV10,
   metadataV11,
   metadataV12,
+  TimeoutError,
 } from '@platformatic/kafka'
 import type { DriverContext } from '../../driver.ts'
 import { ClientError } from '../../errors.ts'
@@ -32,6 +33,7 @@ export type Versions<A extends unknown[], R> = readonly API<A, R>[]
 
 export interface TopicInfo {
   readonly name: string
+  /** As 32 hexadecimal digits. */
   readonly id: string
   /** The node that leads each partition. */
   readonly leaders: readonly number[]
@@ -112,11 +114,14 @@ export class Cluster {
     ...args: A
   ): Promise<R> {
     if (this.isClosed) throw closed()
+    let connection: Connection | undefined
     try {
-      const connection = await this.#connection(lane, address)
+      connection = await this.#connection(lane, address)
       const api = await this.#choose(versions)
       return await api.async(connection, ...args)
     } catch (error) {
+      // An answer that comes too late would be taken for that of another request.
+      if (error instanceof TimeoutError) connection?.socket.destroy()
       if (isPassing(error)) this.#forget(address)
       throw error
     }
@@ -200,7 +205,7 @@ export class Cluster {
         if (leaderId < 0) throw failure('LEADER_NOT_AVAILABLE', name)
         leaders[partitionIndex] = leaderId
       }
-      return { name, id: topic.topicId, leaders }
+      return { name, id: topic.topicId.replaceAll('-', ''), leaders }
     }).catch(error => {
       throw apiIdOf(error) === 'UNKNOWN_TOPIC_OR_PARTITION' ? missing(name) : failure(error, name)
     })

@@ -4,7 +4,7 @@
  */
 
 import { Buffer } from 'node:buffer'
-import { defaultPartitioner, type MessageRecord } from '@platformatic/kafka'
+import { defaultPartitioner } from '@platformatic/kafka'
 import type {
   ConsumeOptions,
   Consumer,
@@ -23,6 +23,7 @@ import type {
 } from '../../driver.ts'
 import { ClientError } from '../../errors.ts'
 import type { Caution, Feature, Support } from '../../features.ts'
+import { type OutRecord, outRecord } from './batches.ts'
 import { Cluster } from './cluster.ts'
 import { type Holder, KafkaDelivery } from './delivery.ts'
 import { depthOf, peekAt } from './depth.ts'
@@ -40,7 +41,7 @@ import {
 import { commitOffsets, committedOffsets, nobody, offsetsAt, partitionsOf } from './offsets.ts'
 import { Producer } from './producer.ts'
 import { audienceHeader, Reader } from './reader.ts'
-import { recordOf, storedOf } from './records.ts'
+import { storedOf } from './records.ts'
 import { cautionsOf, supportOf } from './support.ts'
 import { conflict, dropGroup, dropTopics, ensureEndpoint, ensureTopic, truncate } from './topics.ts'
 import { type Task, Transactor } from './transactor.ts'
@@ -152,9 +153,9 @@ class KafkaDriver implements Driver {
   }
 
   /** Which topic and partition each message goes to; an error where there is no such topic. */
-  async #place(messages: readonly Outgoing[]): Promise<(MessageRecord | Error)[]> {
+  async #place(messages: readonly Outgoing[]): Promise<(OutRecord | Error)[]> {
     const counts = new Map<string, number>()
-    const placed: (MessageRecord | Error)[] = []
+    const placed: (OutRecord | Error)[] = []
     for (const message of messages) {
       try {
         placed.push(await this.#placeOne(message, counts))
@@ -165,7 +166,7 @@ class KafkaDriver implements Driver {
     return placed
   }
 
-  async #placeOne(message: Outgoing, counts: Map<string, number>): Promise<MessageRecord> {
+  async #placeOne(message: Outgoing, counts: Map<string, number>): Promise<OutRecord> {
     const { to, delayMs, key, group } = message
     if (delayMs > 0) return this.#placeLater(message)
     const { leaders } = await this.#cluster.topic(to.name)
@@ -175,7 +176,7 @@ class KafkaDriver implements Driver {
     const partition = isKeyed
       ? this.#partitionOfKey(key, leaders.length)
       : this.#nextPartition(to, leaders.length, counts)
-    return recordOf({ ...message, headers }, { topic: to.name, partition })
+    return outRecord({ ...message, headers }, { topic: to.name, partition })
   }
 
   /** As all clients of Kafka do it, so that those in other languages agree. */
@@ -193,7 +194,7 @@ class KafkaDriver implements Driver {
     return this.#turns.get(to.name)! % count
   }
 
-  async #placeLater(message: Outgoing): Promise<MessageRecord> {
+  async #placeLater(message: Outgoing): Promise<OutRecord> {
     const { to, delayMs } = message
     const topic = delayTopicFor(to.name, delayMs)
     if (this.#cluster.known(topic) === undefined) {
@@ -206,7 +207,7 @@ class KafkaDriver implements Driver {
     }
     const due = String(this.#context.clock.now() + delayMs)
     const headers = { ...message.headers, [dueHeader]: due }
-    return recordOf({ ...message, headers }, { topic, partition: 0 })
+    return outRecord({ ...message, headers }, { topic, partition: 0 })
   }
 
   async consume(endpoint: Endpoint, options: ConsumeOptions, sink: Sink): Promise<Consumer> {
@@ -385,7 +386,7 @@ class KafkaDriver implements Driver {
     const placed = await this.#place([...work.send, ...letters])
     const wrong = placed.find(record => record instanceof Error)
     if (wrong !== undefined) throw wrong
-    const task: Task = { records: placed as MessageRecord[], settle }
+    const task: Task = { records: placed as OutRecord[], settle }
     try {
       const landed = await this.#transactor.run(task)
       return landed.slice(0, work.send.length).map(sent)

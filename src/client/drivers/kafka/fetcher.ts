@@ -3,16 +3,13 @@
  * until something comes. Only what is committed is seen.
  */
 
-import { fetchV13, fetchV14, fetchV15, fetchV16, fetchV17 } from '@platformatic/kafka'
+import type { fetchV17 } from '@platformatic/kafka'
 import type { Cluster, Lane } from './cluster.ts'
-import { apiIdOf, isPassing, responseOf } from './failures.ts'
+import { type FetchAnswer, fetchVersions } from './codec.ts'
+import { isPassing } from './failures.ts'
 import { isolation, offsetsAt } from './offsets.ts'
 import { recordsOf } from './records.ts'
 import type { Track } from './track.ts'
-
-export type FetchResponse = fetchV17.FetchResponse
-
-export const fetchVersions = [fetchV17.api, fetchV16.api, fetchV15.api, fetchV14.api, fetchV13.api]
 
 /** How long a request waits for the first message: so long a partition that is new waits, too. */
 const waitMs = 250
@@ -72,9 +69,9 @@ export class Fetcher {
         return
       }
       const topics = this.#requestFor(tracks)
-      const response = await this.#ask(node, topics)
+      const answers = await fetchOnce(this.#cluster, this.#lane, node, topics, waitMs)
       this.#waitMs = 20
-      await this.#take(response, tracks)
+      await this.#take(answers, tracks)
     } catch (error) {
       if (this.#isClosed || this.#cluster.isClosed) return
       if (!isPassing(error)) this.#cluster.context.emit({ kind: 'error', error: error as Error })
@@ -110,33 +107,26 @@ export class Fetcher {
     return [...topics].map(([topicId, partitions]) => ({ topicId, partitions }))
   }
 
-  async #ask(node: number, topics: fetchV17.FetchRequestTopic[]): Promise<FetchResponse> {
-    return fetchOnce(this.#cluster, this.#lane, node, topics, waitMs)
-  }
-
-  async #take({ responses }: FetchResponse, tracks: readonly Track[]): Promise<void> {
+  async #take(answers: readonly FetchAnswer[], tracks: readonly Track[]): Promise<void> {
     let isNews = false
     const lostPlaces: Track[] = []
-    for (const { topicId, partitions } of responses) {
-      for (const answer of partitions) {
-        const track = tracks.find(({ topic, partition }) => {
-          return partition === answer.partitionIndex && this.#cluster.known(topic)?.id === topicId
-        })
-        if (track === undefined || track.isLost) continue
-        if (answer.errorCode === outOfRange) lostPlaces.push(track)
-        else if (unknown.has(answer.errorCode)) await this.#findLeaders([track])
-        else if (answer.errorCode !== 0) this.#cluster.forgetTopic(track.topic)
-        else if (answer.records !== undefined) isNews = this.#fill(track, answer) || isNews
-      }
+    for (const answer of answers) {
+      const track = tracks.find(({ topic, partition }) => {
+        return partition === answer.partition && this.#cluster.known(topic)?.id === answer.topicId
+      })
+      if (track === undefined || track.isLost) continue
+      if (answer.errorCode === outOfRange) lostPlaces.push(track)
+      else if (unknown.has(answer.errorCode)) await this.#findLeaders([track])
+      else if (answer.errorCode !== 0) this.#cluster.forgetTopic(track.topic)
+      else isNews = this.#fill(track, answer) || isNews
     }
     if (lostPlaces.length > 0) await this.#findPlaces(lostPlaces)
     if (isNews && !this.#isClosed) this.#events.arrived()
   }
 
-  #fill(track: Track, answer: fetchV17.FetchResponsePartition): boolean {
+  #fill(track: Track, { records, aborted }: FetchAnswer): boolean {
     const { topic, partition, next, progress } = track
-    const place = { topic, partition, from: next }
-    const found = recordsOf(place, answer.records ?? [], answer.abortedTransactions)
+    const found = recordsOf({ topic, partition, from: next }, records, aborted)
     if (found.next <= next) return false
     // What is between the records is settled: markers of transactions, and what came to nothing.
     let at = next
@@ -169,32 +159,16 @@ export class Fetcher {
   }
 }
 
-/** One request. Errors of single partitions are in the answer. */
-export async function fetchOnce(
+/** One request. Errors of single partitions are in the answers. */
+export function fetchOnce(
   cluster: Cluster,
   lane: Lane,
   node: number,
   topics: fetchV17.FetchRequestTopic[],
   maxWaitMs: number,
-): Promise<FetchResponse> {
-  try {
-    return await cluster.call(
-      lane,
-      { node },
-      fetchVersions,
-      maxWaitMs,
-      1,
-      bytesMax,
-      isolation.committed,
-      0,
-      -1,
-      topics,
-      [],
-      '',
-    )
-  } catch (error) {
-    const inside = responseOf<FetchResponse>(error)
-    if (inside === undefined || apiIdOf(error) === undefined) throw error
-    return inside
-  }
+): Promise<FetchAnswer[]> {
+  const level = isolation.committed
+  type Asked = Parameters<typeof fetchV17.createRequest>
+  const asked: Asked = [maxWaitMs, 1, bytesMax, level, 0, -1, topics, [], '']
+  return cluster.call(lane, { node }, fetchVersions, ...asked)
 }

@@ -16,6 +16,7 @@ const partitionBytesMax = 1024 * 1024
 /** How long we wait for what is written already, in transactions that are about to end. */
 const visibleMs = 2000
 const idleMs = 250
+const outOfRange = 1
 
 /** One partition's part of a reading. */
 interface Cursor extends Partition {
@@ -202,26 +203,25 @@ async function fillFrom(
       partitionMaxBytes: partitionBytesMax,
     })),
   }))
-  const { responses } = await fetchOnce(cluster, lane, node, asked, maxWaitMs)
   let isNews = false
-  for (const { topicId, partitions } of responses) {
-    for (const answer of partitions) {
-      const cursor = topics
-        .get(topicId)
-        ?.find(({ partition }) => partition === answer.partitionIndex)
-      if (cursor === undefined) continue
-      const { topic, partition, next, end } = cursor
-      if (answer.errorCode === 1) {
-        const firsts = await offsetsAt(cluster, [cursor], 'earliest')
-        cursor.next = Math.max(next, firsts.get(`${topic}:${partition}`) ?? next)
-        continue
-      }
-      const { abortedTransactions, records: batches = [] } = answer
-      const found = recordsOf({ topic, partition, from: next }, batches, abortedTransactions)
-      cursor.buffer.push(...found.records.filter(({ offset }) => offset < end))
-      cursor.next = found.next
-      isNews = isNews || found.next > next
+  for (const answer of await fetchOnce(cluster, lane, node, asked, maxWaitMs)) {
+    const own = topics.get(answer.topicId)
+    const cursor = own?.find(({ partition }) => partition === answer.partition)
+    if (cursor === undefined) continue
+    const { topic, partition, next, end } = cursor
+    if (answer.errorCode === outOfRange) {
+      const firsts = await offsetsAt(cluster, [cursor], 'earliest')
+      cursor.next = Math.max(next, firsts.get(`${topic}:${partition}`) ?? next)
+      continue
     }
+    if (answer.errorCode !== 0) {
+      cluster.forgetTopic(topic)
+      continue
+    }
+    const found = recordsOf({ topic, partition, from: next }, answer.records, answer.aborted)
+    cursor.buffer.push(...found.records.filter(({ offset }) => offset < end))
+    cursor.next = found.next
+    isNews = isNews || found.next > next
   }
   return isNews
 }

@@ -5,44 +5,24 @@
  * number, and the broker stores it once.
  */
 
-import {
-  initProducerIdV3,
-  initProducerIdV4,
-  initProducerIdV5,
-  type MessageRecord,
-  NumericMap,
-  produceV7,
-  produceV8,
-  produceV9,
-  produceV10,
-  produceV11,
-} from '@platformatic/kafka'
+import { initProducerIdV3, initProducerIdV4, initProducerIdV5 } from '@platformatic/kafka'
 import { ClientError } from '../../errors.ts'
+import { type OutRecord, sizeOf } from './batches.ts'
 import type { Cluster, Lane } from './cluster.ts'
-import { backend, failure, responseOf } from './failures.ts'
-import { sizeOf } from './records.ts'
+import { type ProduceAnswer, placeOf, produceVersions } from './codec.ts'
+import { backend, failure } from './failures.ts'
 
-export type ProduceResponse = produceV11.ProduceResponse
-
-export const produceVersions = [
-  produceV11.api,
-  produceV10.api,
-  produceV9.api,
-  produceV8.api,
-  produceV7.api,
-]
 export const initVersions = [initProducerIdV5.api, initProducerIdV4.api, initProducerIdV3.api]
 
 /** One batch of a partition stays below what brokers take by default (`message.max.bytes`). */
 const batchBytesMax = 900_000
 const requestBytesMax = 8 * 1024 * 1024
-const acksAll = -1
 const produceTimeoutMs = 10_000
 
 export type Landed = { readonly partition: number; readonly offset: number }
 
 interface Waiting {
-  readonly record: MessageRecord
+  readonly record: OutRecord
   readonly bytes: number
   readonly resolve: (landed: Landed) => void
   readonly reject: (error: Error) => void
@@ -52,7 +32,7 @@ interface Identity {
   readonly id: bigint
   readonly epoch: number
   /** The number of the next record in each partition. */
-  readonly sequences: NumericMap
+  readonly sequences: Map<string, number>
 }
 
 const unknownTopic = 3
@@ -71,9 +51,9 @@ export class Producer {
   }
 
   /** Resolves when all replicas that are in sync have it. Its topic must be known. */
-  async send(record: MessageRecord): Promise<Landed> {
+  async send(record: OutRecord): Promise<Landed> {
     const { leaders } = await this.#cluster.topic(record.topic)
-    const node = leaders[record.partition!]
+    const node = leaders[record.partition]
     if (node === undefined) throw failure('UNKNOWN_TOPIC_OR_PARTITION', record.topic)
     const bytes = sizeOf(record)
     return new Promise((resolve, reject) => {
@@ -106,69 +86,73 @@ export class Producer {
     const { id, epoch, sequences } = identity
     const records = batch.map(({ record }) => record)
     let target = node
-    const response = await this.#cluster.persist(async () => {
-      const options = { producerId: id, producerEpoch: epoch, sequences }
-      const address = { node: target }
-      const asked = [acksAll, produceTimeoutMs, records, options] as const
-      try {
-        return await this.#cluster.call(this.#lane, address, produceVersions, ...asked)
-      } catch (error) {
-        const inside = responseOf<ProduceResponse>(error)
-        if (inside !== undefined && !(await mayPass(this.#cluster, inside))) return inside
-        const { leaders } = await this.#cluster.topic(records[0]!.topic)
-        target = leaders[records[0]!.partition!] ?? target
-        throw inside === undefined ? error : again(error)
+    const answers = await this.#cluster.persist(async () => {
+      const time = this.#cluster.context.clock.now()
+      const how = {
+        transactionalId: undefined,
+        producerId: id,
+        producerEpoch: epoch,
+        sequences,
+        time,
       }
+      const asked = [records, how, produceTimeoutMs] as const
+      const found = await this.#cluster.call(
+        this.#lane,
+        { node: target },
+        produceVersions,
+        ...asked,
+      )
+      const passing = await this.#passing(found)
+      if (passing === undefined) return found
+      const { leaders } = await this.#cluster.topic(records[0]!.topic)
+      target = leaders[records[0]!.partition] ?? target
+      throw passing
     })
-    this.#answer(identity, batch, response as ProduceResponse)
+    this.#answer(identity, batch, answers)
+  }
+
+  /** Refused by a broker that has not heard of a topic yet, or leads it no more: tried again. */
+  async #passing(answers: readonly ProduceAnswer[]): Promise<ClientError | undefined> {
+    for (const answer of answers) {
+      const { errorCode, topic } = answer
+      const isUnknown = errorCode === unknownTopic
+      if (!isUnknown && !passingCodes.has(errorCode)) continue
+      if ((await this.#cluster.find(topic)) !== undefined) return again(refusal(answer))
+    }
+    return undefined
   }
 
   #answer(
     { sequences }: Identity,
     batch: readonly Waiting[],
-    { responses }: ProduceResponse,
+    answers: readonly ProduceAnswer[],
   ): void {
+    const byPlace = new Map(answers.map(answer => [placeOf(answer), answer]))
     const counts = new Map<string, number>()
     for (const { record, resolve, reject } of batch) {
-      const place = `${record.topic}:${record.partition}`
-      const answer = responses
-        .find(({ name }) => name === record.topic)
-        ?.partitionResponses.find(({ index }) => index === record.partition)
+      const place = placeOf(record)
+      const answer = byPlace.get(place)
       const index = counts.get(place) ?? 0
       counts.set(place, index + 1)
       if (answer?.errorCode === 0) {
-        resolve({ partition: answer.index, offset: Number(answer.baseOffset) + index })
+        resolve({ partition: answer.partition, offset: answer.baseOffset + index })
       } else reject(failure(refusal(answer), record.topic))
     }
-    for (const [place, count] of counts) sequences.postIncrement(place, count, 0)
-    const isAllStored = responses.every(({ partitionResponses }) =>
-      partitionResponses.every(({ errorCode }) => errorCode === 0),
-    )
-    if (!isAllStored) this.#identity = undefined
+    for (const [place, count] of counts) sequences.set(place, (sequences.get(place) ?? 0) + count)
+    if (answers.some(({ errorCode }) => errorCode !== 0)) this.#identity = undefined
   }
 
   #identify(): Promise<Identity> {
     this.#identity ??= this.#cluster
       .insist(this.#lane, 'any', initVersions, null, 60_000, -1n, -1)
       .then(({ producerId, producerEpoch }) => {
-        return { id: producerId, epoch: producerEpoch, sequences: new NumericMap() }
+        return { id: producerId, epoch: producerEpoch, sequences: new Map() }
       })
     this.#identity.catch(() => {
       this.#identity = undefined
     })
     return this.#identity
   }
-}
-
-/** True when some partition was refused for what passes: by a broker that has not heard yet. */
-export async function mayPass(cluster: Cluster, { responses }: ProduceResponse): Promise<boolean> {
-  for (const { name, partitionResponses } of responses) {
-    for (const { errorCode } of partitionResponses) {
-      if (passingCodes.has(errorCode)) return true
-      if (errorCode === unknownTopic && (await cluster.find(name)) !== undefined) return true
-    }
-  }
-  return false
 }
 
 /** The same, to be tried again. */
@@ -183,7 +167,7 @@ function takeBatch(waiting: Waiting[]): Waiting[] {
   let total = 0
   let count = 0
   for (const { record, bytes } of waiting) {
-    const place = `${record.topic}:${record.partition}`
+    const place = placeOf(record)
     const size = (sizes.get(place) ?? 0) + bytes
     total += bytes
     if (count > 0 && (size > batchBytesMax || total > requestBytesMax)) break
@@ -194,17 +178,27 @@ function takeBatch(waiting: Waiting[]): Waiting[] {
 }
 
 /** Kafka's codes of what a produce may be refused for, as errors that `failure` understands. */
-function refusal(
-  answer: { readonly errorCode: number; readonly errorMessage?: unknown } | undefined,
-) {
-  const names: { readonly [code: number]: string } = {
-    3: 'UNKNOWN_TOPIC_OR_PARTITION',
-    10: 'MESSAGE_TOO_LARGE',
-    18: 'RECORD_LIST_TOO_LARGE',
-    29: 'TOPIC_AUTHORIZATION_FAILED',
-    45: 'OUT_OF_ORDER_SEQUENCE_NUMBER',
-    87: 'INVALID_RECORD',
-  }
-  const code = answer?.errorCode ?? 3
-  return { apiId: names[code] ?? `ERROR_${code}`, message: String(answer?.errorMessage ?? '') }
+export function refusal(answer: ProduceAnswer | undefined): { apiId: string; message: string } {
+  const code = answer?.errorCode ?? unknownTopic
+  return { apiId: names[code] ?? `ERROR_${code}`, message: answer?.message ?? '' }
+}
+
+const names: { readonly [code: number]: string } = {
+  3: 'UNKNOWN_TOPIC_OR_PARTITION',
+  5: 'LEADER_NOT_AVAILABLE',
+  6: 'NOT_LEADER_OR_FOLLOWER',
+  7: 'REQUEST_TIMED_OUT',
+  10: 'MESSAGE_TOO_LARGE',
+  18: 'RECORD_LIST_TOO_LARGE',
+  19: 'NOT_ENOUGH_REPLICAS',
+  20: 'NOT_ENOUGH_REPLICAS_AFTER_APPEND',
+  29: 'TOPIC_AUTHORIZATION_FAILED',
+  45: 'OUT_OF_ORDER_SEQUENCE_NUMBER',
+  47: 'INVALID_PRODUCER_EPOCH',
+  48: 'INVALID_TXN_STATE',
+  51: 'CONCURRENT_TRANSACTIONS',
+  53: 'TRANSACTIONAL_ID_AUTHORIZATION_FAILED',
+  56: 'KAFKA_STORAGE_ERROR',
+  87: 'INVALID_RECORD',
+  90: 'PRODUCER_FENCED',
 }

@@ -12,6 +12,8 @@ export interface Waiter {
 /** Fetched ahead in each partition, at most; what is parked counts. */
 const waitingCountMax = 1000
 const waitingBytesMax = 4 * 1024 * 1024
+/** What a record takes besides its body, about. */
+const recordBytes = 200
 /** A commit's metadata may have 4,096 bytes (`offset.metadata.max.bytes`). */
 const metadataBytesMax = 4000
 /** From here on nothing new is handed out until some of what is out is settled. */
@@ -55,12 +57,12 @@ export class Track {
       else high = middle
     }
     this.waiting.splice(low, 0, record)
-    this.#waitingBytes += record.bytes
+    this.#waitingBytes += record.body.length + recordBytes
   }
 
   removeAt(index: number): FetchedRecord {
     const [record] = this.waiting.splice(index, 1)
-    this.#waitingBytes -= record!.bytes
+    this.#waitingBytes -= record!.body.length + recordBytes
     return record!
   }
 

@@ -15,25 +15,18 @@ import {
   addPartitionsToTxnV3,
   endTxnV3,
   endTxnV4,
-  type MessageRecord,
-  NumericMap,
   txnOffsetCommitV3,
   txnOffsetCommitV4,
 } from '@platformatic/kafka'
 import type { Settlement } from '../../driver.ts'
+import { type OutRecord, sizeOf } from './batches.ts'
 import type { Cluster, Lane } from './cluster.ts'
+import { type ProduceAnswer, placeOf, produceVersions } from './codec.ts'
 import type { KafkaDelivery } from './delivery.ts'
 import { apiIdOf, failure, lost } from './failures.ts'
 import { type Member, topicsOf } from './offsets.ts'
-import {
-  again,
-  initVersions,
-  type Landed,
-  type ProduceResponse,
-  produceVersions,
-} from './producer.ts'
+import { again, initVersions, type Landed, refusal } from './producer.ts'
 import type { Reader } from './reader.ts'
-import { sizeOf } from './records.ts'
 
 const partitionsVersions = [addPartitionsToTxnV3.api]
 // Version 4 is of transactions in which the broker counts the epoch (KIP-890); we count it.
@@ -44,11 +37,10 @@ const commitVersions = [txnOffsetCommitV4.api, txnOffsetCommitV3.api]
 const worksMax = 200
 const triesMax = 5
 const bytesMax = 512 * 1024
-const acksAll = -1
 const produceTimeoutMs = 10_000
 
 export interface Task {
-  readonly records: readonly MessageRecord[]
+  readonly records: readonly OutRecord[]
   readonly settle: readonly {
     readonly delivery: KafkaDelivery
     readonly settlement: Settlement
@@ -72,7 +64,7 @@ export class Transactor {
   readonly #lane: Lane
   readonly #name: string
   readonly #asked: Asked[] = []
-  readonly #sequences = new NumericMap()
+  readonly #sequences = new Map<string, number>()
   #identity: Identity | undefined
   #isRunning = false
 
@@ -206,12 +198,12 @@ export class Transactor {
     return this.#identity
   }
 
-  async #produce(identity: Identity, records: readonly MessageRecord[]): Promise<Landed[]> {
+  async #produce(identity: Identity, records: readonly OutRecord[]): Promise<Landed[]> {
     if (records.length === 0) return []
-    const nodes = new Map<number, MessageRecord[]>()
+    const nodes = new Map<number, OutRecord[]>()
     const topics = new Map<string, Set<number>>()
     for (const record of records) {
-      const { topic, partition = 0 } = record
+      const { topic, partition } = record
       const { leaders } = await this.#cluster.topic(topic)
       const node = leaders[partition] ?? -1
       nodes.set(node, [...(nodes.get(node) ?? []), record])
@@ -230,19 +222,19 @@ export class Transactor {
         },
       ]),
     )
-    const places = new Map<MessageRecord, Landed>()
+    const places = new Map<OutRecord, Landed>()
     for (const [node, own] of nodes) {
-      const options = {
-        transactionalId,
-        producerId,
-        producerEpoch: epoch,
-        sequences: this.#sequences,
-      }
-      const asked = [acksAll, produceTimeoutMs, own, options] as const
-      const response = await this.#patiently([...topics.keys()], () =>
-        this.#cluster.call(this.#lane, { node }, produceVersions, ...asked),
-      )
-      this.#place(own, response as ProduceResponse, places)
+      const answers = await this.#patiently([...topics.keys()], async () => {
+        const time = this.#cluster.context.clock.now()
+        const sequences = this.#sequences
+        const how = { transactionalId, producerId, producerEpoch: epoch, sequences, time }
+        const asked = [own, how, produceTimeoutMs] as const
+        const found = await this.#cluster.call(this.#lane, { node }, produceVersions, ...asked)
+        const refused = found.find(({ errorCode }) => errorCode !== 0)
+        if (refused !== undefined) throw refusal(refused)
+        return found
+      })
+      this.#place(own, answers, places)
     }
     return records.map(record => places.get(record)!)
   }
@@ -261,22 +253,22 @@ export class Transactor {
   }
 
   #place(
-    records: readonly MessageRecord[],
-    { responses }: ProduceResponse,
-    places: Map<MessageRecord, Landed>,
+    records: readonly OutRecord[],
+    answers: readonly ProduceAnswer[],
+    places: Map<OutRecord, Landed>,
   ): void {
+    const byPlace = new Map(answers.map(answer => [placeOf(answer), answer]))
     const counts = new Map<string, number>()
     for (const record of records) {
-      const name = `${record.topic}:${record.partition}`
+      const name = placeOf(record)
       const index = counts.get(name) ?? 0
       counts.set(name, index + 1)
-      const answer = responses
-        .find(one => one.name === record.topic)
-        ?.partitionResponses.find(one => one.index === record.partition)
-      const offset = Number(answer?.baseOffset ?? 0) + index
-      places.set(record, { partition: record.partition ?? 0, offset })
+      const offset = (byPlace.get(name)?.baseOffset ?? 0) + index
+      places.set(record, { partition: record.partition, offset })
     }
-    for (const [name, count] of counts) this.#sequences.postIncrement(name, count, 0)
+    for (const [name, count] of counts) {
+      this.#sequences.set(name, (this.#sequences.get(name) ?? 0) + count)
+    }
   }
 
   async #commitOffsets(
