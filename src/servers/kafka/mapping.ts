@@ -64,6 +64,22 @@ export function isCompacted(configs: Configs): boolean {
   return policyOf(configs).includes('compact')
 }
 
+/** What every batch is held to. */
+export interface WriteRules {
+  readonly isCompacted: boolean
+  /** The broker's time takes the place of the producer's. */
+  readonly isStamped: boolean
+  readonly bytesMax: number
+}
+
+export function writeRulesOf(configs: Configs): WriteRules {
+  return {
+    isCompacted: isCompacted(configs),
+    isStamped: configs['message.timestamp.type'] === 'LogAppendTime',
+    bytesMax: Number(configs['max.message.bytes'] ?? 1_048_588),
+  }
+}
+
 function policyOf(configs: Configs): string[] {
   return (configs['cleanup.policy'] ?? 'delete').split(',').map(each => each.trim())
 }

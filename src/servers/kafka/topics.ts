@@ -15,6 +15,8 @@ import {
   logConfigOf,
   logName,
   partitionOf,
+  type WriteRules,
+  writeRulesOf,
 } from './mapping.ts'
 import { Memory } from './memory.ts'
 
@@ -30,6 +32,8 @@ export interface Topic extends Definition {
   readonly name: string
   /** Names of its logs by partition. */
   readonly logs: readonly string[]
+  /** Read from its configurations once, not for every batch. */
+  readonly rules: WriteRules
 }
 
 export class Topics {
@@ -191,7 +195,7 @@ export class Topics {
 
   #remember(name: string, definition: Definition): Topic {
     const logs = Array.from({ length: definition.partitions }, (_, index) => logName(name, index))
-    const topic = { name, ...definition, logs }
+    const topic = { name, ...definition, logs, rules: writeRulesOf(definition.configs) }
     this.#byName.set(name, topic)
     this.#byId.set(definition.id, topic)
     return topic

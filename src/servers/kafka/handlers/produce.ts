@@ -7,6 +7,7 @@
  */
 
 import { noBytes } from '../../../base/bytes.ts'
+import { engineErrors } from '../../../engine/errors.ts'
 import { formats } from '../../../engine/model.ts'
 import { codes } from '../../../wire/kafka/error-codes.ts'
 import type { RequestOf } from '../../../wire/kafka/message.ts'
@@ -22,7 +23,6 @@ import type { Broker } from '../broker.ts'
 import { type Call, mayDo, silent } from '../call.ts'
 import { errors } from '../errors.ts'
 import { limits } from '../limits.ts'
-import { isCompacted } from '../mapping.ts'
 import type { Topic } from '../topics.ts'
 
 type Request = RequestOf<typeof Produce>
@@ -90,11 +90,11 @@ function store(
   if (call.version < firstWithBatches) return storeSet(call.broker, { topic, log }, records)
   const fault = batch.over(records).fault()
   if (fault !== undefined) return refusal(faults[fault])
-  if (records.length > bytesMaxOf(topic)) return refusal(codes.MESSAGE_TOO_LARGE)
+  if (records.length > topic.rules.bytesMax) return refusal(codes.MESSAGE_TOO_LARGE)
   if ((batch.attributes & 7) === zstd && call.version < 7) {
     return refusal(codes.UNSUPPORTED_COMPRESSION_TYPE)
   }
-  if (isCompacted(topic.configs) && hasNoKey(batch.bytes)) return refusal(codes.INVALID_RECORD)
+  if (topic.rules.isCompacted && hasNoKey(batch.bytes)) return refusal(codes.INVALID_RECORD)
   return append(call.broker, { topic, log, mayJoin: call.version >= firstThatJoins })
 }
 
@@ -115,12 +115,8 @@ function storeSet(
   if (set.fault !== undefined) return refusal(faults[set.fault])
   if (set.records.length === 0) return refusal(codes.INVALID_RECORD)
   batch.over(encodeBatch(set.records))
-  if (batch.bytes.length > bytesMaxOf(topic)) return refusal(codes.MESSAGE_TOO_LARGE)
+  if (batch.bytes.length > topic.rules.bytesMax) return refusal(codes.MESSAGE_TOO_LARGE)
   return append(broker, { topic, log, mayJoin: false })
-}
-
-function bytesMaxOf(topic: Topic): number {
-  return Number(topic.configs['max.message.bytes'] ?? 1_048_588)
 }
 
 /** Appends the batch that is in view. */
@@ -142,7 +138,7 @@ function append(
     if (verdict.kind === 'refused') return refusal(verdict.code)
     if (verdict.kind === 'duplicate') return stored(verdict.offset, info.first, -1)
   }
-  const isStamped = topic.configs['message.timestamp.type'] === 'LogAppendTime'
+  const { isStamped } = topic.rules
   const now = isStamped ? broker.clock.now() : -1
   batch.place(info.next, 0)
   if (isStamped) batch.stamp(now)
@@ -154,13 +150,14 @@ function append(
     time: batch.maxTimestamp < 0 ? broker.clock.now() : batch.maxTimestamp,
     span: batch.count,
   }
-  return engine.batch(() => {
-    const outcome = engine.append(log, [record])
-    if (!outcome.ok) return refusal(errors[outcome.error], outcome.detail)
+  const write = (): Stored => {
+    const outcome = engine.appendOne(log, record)
+    if (typeof outcome === 'string') return refusal(errors[outcome], engineErrors[outcome].sentence)
     if (isSequenced) producers.note(log, batch, info.next)
     if (batch.isTransactional) transactions.note(log, batch.producerId, info.next)
     return stored(info.next, info.first, now)
-  })
+  }
+  return isSequenced || batch.isTransactional ? engine.batch(write) : write()
 }
 
 function stored(baseOffset: number, logStartOffset: number, logAppendTimeMs: number): Stored {
