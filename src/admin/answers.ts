@@ -1,13 +1,28 @@
 /** The application's type, how it reads what it is asked, and how it says no. */
 
 import type { HttpBindings } from '@hono/node-server'
-import type { Context, Hono } from 'hono'
+import type { Context, Hono, MiddlewareHandler } from 'hono'
 import { type EngineErrorCode, engineErrors, type Outcome } from '../engine/errors.ts'
 import type { ApiError } from './contract.ts'
 
 export type AdminApp = Hono<{ Bindings: HttpBindings }>
 
-export type Status = 400 | 401 | 403 | 404 | 409 | 413 | 415 | 429 | 500 | 503 | 507
+export type Status = 400 | 401 | 403 | 404 | 409 | 411 | 413 | 415 | 429 | 500 | 503 | 507
+
+/**
+ * Refuses a body that is too long, by what its head says of it. One that does not say, because it
+ * comes in chunks, is not taken; a request without a body says nothing, and is.
+ */
+export function limitBody(bytesMax: number): MiddlewareHandler {
+  return async (context, next) => {
+    const length = context.req.header('content-length')
+    if (length === undefined && context.req.header('transfer-encoding') !== undefined) {
+      return fail(context, 411, 'no-length', 'A request with a body says how long it is.')
+    }
+    if (length === undefined || Number(length) <= bytesMax) return next()
+    return fail(context, 413, 'too-large', `The limit is ${bytesMax} bytes.`)
+  }
+}
 
 export function fail(context: Context, status: Status, code: string, message: string): Response {
   const body: ApiError = { error: { code, message } }

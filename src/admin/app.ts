@@ -5,10 +5,9 @@
  */
 
 import { Hono } from 'hono'
-import { bodyLimit } from 'hono/body-limit'
 import { EngineFailure } from '../engine/errors.ts'
 import { guardOrigin } from './access.ts'
-import { type AdminApp, fail } from './answers.ts'
+import { type AdminApp, fail, limitBody } from './answers.ts'
 import { closeDesk, openDesk } from './desk.ts'
 import { brokerRoutes, documentRoute } from './handlers/broker.ts'
 import { deadLetterRoutes } from './handlers/dead-letters.ts'
@@ -53,13 +52,7 @@ export function openAdmin(ports: AdminPorts): Admin {
 
   app.use(async (context, next) => desk.access.guardHost(context) ?? next())
   addStudio(app, ports)
-  app.use(
-    bodyLimit({
-      maxSize: adminLimits.requestBytesMax,
-      onError: context =>
-        fail(context, 413, 'too-large', `The limit is ${adminLimits.requestBytesMax} bytes.`),
-    }),
-  )
+  app.use(limitBody(adminLimits.requestBytesMax))
   const table = [
     ...brokerRoutes(desk),
     ...queueRoutes(desk),

@@ -53,6 +53,7 @@ async function serveAttached({ settings, words, output }: CommandCall): Promise<
     output.note(`  studio of ${backend.backend} on ${address}/operate`)
     if (settings.open) openBrowser(`${address}/operate`)
     await new Promise<void>(resolve => onStopSignal(() => resolve()))
+    server.close(() => undefined)
     server.destroy()
   } finally {
     await bus.close()

@@ -5,11 +5,11 @@
 
 import type { Context } from 'hono'
 import { Hono } from 'hono'
-import { bodyLimit } from 'hono/body-limit'
 import { Access } from '../../admin/access.ts'
 import {
   type AdminApp,
   fail,
+  limitBody,
   nameOf,
   readJson,
   type Status,
@@ -42,7 +42,7 @@ export function attachedApp(ports: AttachedPorts, backend: AttachedBackend): Adm
   app.get('/livez', context => context.json({ live: true }))
   app.use(async (context, next) => access.guardHost(context) ?? next())
   addStudio(app, ports)
-  app.use(bodyLimit({ maxSize: adminLimits.requestBytesMax }))
+  app.use(limitBody(adminLimits.requestBytesMax))
   app.use(async (context, next) => (await access.guard(context)) ?? next())
   addRoutes(app, ports, backend)
   app.notFound(context =>

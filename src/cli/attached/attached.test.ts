@@ -2,6 +2,7 @@
 
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { serveApp } from '../../admin/http.ts'
 import { type Bus, connect, queue } from '../../client/client.ts'
 import { systemClock } from '../../platform/clock.ts'
 import { systemRandom } from '../../platform/random.ts'
@@ -23,6 +24,7 @@ async function withStudio(
     bus: Bus,
     call: <T = Refusal>(method: string, path: string, body?: unknown) => Promise<Answer<T>>,
     backend: AttachedBackend,
+    app: ReturnType<typeof attachedApp>,
   ) => Promise<void>,
   readOnly = false,
 ): Promise<void> {
@@ -47,7 +49,7 @@ async function withStudio(
     return { status: response.status, body: (await response.json()) as T }
   }
   try {
-    await run(bus, call, backend)
+    await run(bus, call, backend, app)
   } finally {
     await bus.close()
   }
@@ -143,4 +145,31 @@ test('a read-only studio changes nothing there, and other sites nothing at all',
     assert.equal((await call('POST', path, { body: 'x' })).body.error.code, 'read-only')
     assert.equal((await call<AttachedMessage[]>('GET', path)).body.length, 1)
   }, true)
+})
+
+test('over a socket: a request without a body is taken, one of unknown length is not', async () => {
+  await withStudio(async (bus, _call, backend, app) => {
+    await bus.send(orders, { id: 1 })
+    await backend.watch({ name: 'orders', kind: 'queue' })
+    const open = () => Promise.resolve({ app, stop: () => undefined })
+    const server = await serveApp(open, systemClock, { host: '127.0.0.1', port: 0 })
+    const url = `http://127.0.0.1:${server.port}/api/attached/orders/messages`
+    const headers = { 'content-type': 'application/json' }
+    try {
+      const chunked = await fetch(url, {
+        method: 'POST',
+        headers,
+        body: new Blob(['{"body":"x"}']).stream(),
+        duplex: 'half',
+      })
+      assert.equal(chunked.status, 411)
+      const long = await fetch(url, { method: 'POST', headers, body: 'x'.repeat(33 * 1024 * 1024) })
+      assert.equal(long.status, 413)
+      const purged = await fetch(url, { method: 'DELETE', headers })
+      assert.deepEqual(await purged.json(), { count: 1 })
+    } finally {
+      server.close(() => undefined)
+      server.destroy()
+    }
+  })
 })

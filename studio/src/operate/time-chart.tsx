@@ -63,9 +63,21 @@ export function TimeChart(props: {
           </span>
         ))}
       </figcaption>
-      <div ref={box} role="img" aria-label={`${props.label}. ${summaryOf(history, lines)}`} />
+      {isEmpty(history, lines) && <p class="note">Nothing has happened here in this time.</p>}
+      <div
+        ref={box}
+        hidden={isEmpty(history, lines)}
+        role="img"
+        aria-label={`${props.label}. ${summaryOf(history, lines)}`}
+      />
     </figure>
   )
+}
+
+/** Known, and nothing but gaps: axes alone would look broken. */
+function isEmpty(history: History | undefined, lines: readonly Line[]): boolean {
+  if (history === undefined) return false
+  return lines.every(({ name }) => history.series[name]?.some(value => value !== null) !== true)
 }
 
 const chartHeight = 180
@@ -117,6 +129,10 @@ function optionsOf(element: HTMLElement, lines: readonly Line[]) {
       {
         ...axis,
         size: 52,
+        // Whole numbers: 0.75 of a message would be written as 0.8.
+        incrs: Array.from({ length: 10 }, (_, power) =>
+          [1, 2, 5].map(step => step * 10 ** power),
+        ).flat(),
         values: (_: unknown, ticks: number[]) => ticks.map(value => rate(value)),
       },
     ],
