@@ -39,24 +39,26 @@ export function encodeEnvelope(envelope: Envelope): Uint8Array {
     bytes.set(bodyMd5, 17)
     return bytes
   }
-  const writer = new ByteWriter(256)
+  writer.clear()
   writer.u8(version)
   writer.raw(id)
   writer.raw(bodyMd5)
   writer.u8(count)
-  for (const [name, attribute] of attributes) put(writer, 0, name, attribute)
-  for (const [name, attribute] of system) put(writer, 1, name, attribute)
-  return writer.take()
+  for (const [name, attribute] of attributes) put(0, name, attribute)
+  for (const [name, attribute] of system) put(1, name, attribute)
+  const bytes = writer.take()
+  if (bytes.length > writerBytesMax) writer = new ByteWriter(1024)
+  return bytes
 }
 
-function put(writer: ByteWriter, role: number, name: string, attribute: AttributeValue): void {
+/** Used again for each envelope; a large one is not kept. */
+let writer = new ByteWriter(1024)
+const writerBytesMax = 64 * 1024
+
+function put(role: number, name: string, attribute: AttributeValue): void {
   writer.u8(role)
-  for (const part of [name, attribute.type]) {
-    const at = writer.end
-    writer.u16(0)
-    writer.utf8(part)
-    writer.view.setUint16(at, writer.end - at - 2)
-  }
+  putShort(name)
+  putShort(attribute.type)
   const { value } = attribute
   writer.u8(typeof value === 'string' ? 1 : 2)
   const at = writer.end
@@ -64,6 +66,13 @@ function put(writer: ByteWriter, role: number, name: string, attribute: Attribut
   if (typeof value === 'string') writer.utf8(value)
   else writer.raw(value)
   writer.view.setUint32(at, writer.end - at - 4)
+}
+
+function putShort(text: string): void {
+  const at = writer.end
+  writer.u16(0)
+  writer.utf8(text)
+  writer.view.setUint16(at, writer.end - at - 2)
 }
 
 /** Throws `WireError` for bytes that are no envelope. Views are copied. */

@@ -1,6 +1,5 @@
 /** SendMessage and its batch: checked in SQS' words, one append, on the disk before the answer. */
 
-import { encodeUtf8 } from '../../../base/bytes.ts'
 import { formats } from '../../../engine/model.ts'
 import type { Parsed } from '../../../wire/schema/json.ts'
 import type * as wire from '../../../wire/sqs/actions.ts'
@@ -132,7 +131,7 @@ function draftOf(view: QueueView, input: Entry, trace: string | undefined): Draf
     if (ownId !== undefined) invalidValue('MessageDeduplicationId', ownId, notHere)
     if (group !== undefined) system.set('MessageGroupId', { type: 'String', value: group })
   }
-  const body = encodeUtf8(text)
+  const body = Buffer.from(text, 'utf8')
   return {
     body,
     bodyMd5: md5(body),
