@@ -14,6 +14,7 @@ import { deadLetterRoutes } from './handlers/dead-letters.ts'
 import { groupRoutes } from './handlers/groups.ts'
 import { messageRoutes } from './handlers/messages.ts'
 import { queueRoutes } from './handlers/queues.ts'
+import { routeRoutes } from './handlers/routes.ts'
 import { adminLimits } from './limits.ts'
 import type { Metrics } from './metrics.ts'
 import type { AdminPorts } from './ports.ts'
@@ -56,6 +57,7 @@ export function openAdmin(ports: AdminPorts): Admin {
   const table = [
     ...brokerRoutes(desk),
     ...queueRoutes(desk),
+    ...routeRoutes(desk),
     ...messageRoutes(desk),
     ...deadLetterRoutes(desk),
     ...groupRoutes(desk),

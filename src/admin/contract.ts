@@ -108,6 +108,13 @@ export interface Rates {
   readonly dead: number
 }
 
+/** One of what `GET /api/routes` answers. */
+export interface RouteSummary {
+  readonly name: string
+  readonly config: RouteConfig
+  readonly bindings: readonly Binding[]
+}
+
 /** What `GET /api/queues` answers. */
 export interface QueuePage {
   /** That match. */

@@ -327,6 +327,38 @@ test('definitions go out and into another broker; what is there stays as it is',
   assert.equal(two.engine.log('x'), undefined)
 })
 
+test('routes are listed, altered, unbound and deleted; those of the broker itself stay', async () => {
+  const { call, engine } = fixture()
+  engine.createLog('orders', { queue: {} })
+  for (const name of ['events', 'other', 'amq.topic']) {
+    assert.equal((await call(`/api/routes/${name}`, { method: 'PUT', body: {} })).status, 200)
+  }
+  const binding = { route: 'events', target: { kind: 'log', name: 'orders' }, key: 'order' }
+  await call('/api/bindings', { method: 'POST', body: binding })
+  const { body: routes } = await call<{ name: string; bindings: object[] }[]>('/api/routes')
+  assert.deepEqual(
+    routes.map(({ name, bindings }) => [name, bindings.length]),
+    [
+      ['events', 1],
+      ['other', 0],
+      ['amq.topic', 0],
+    ],
+  )
+  const change = { method: 'POST', body: { alternate: 'other' } }
+  assert.equal((await call('/api/routes/events/alter', change)).status, 200)
+  assert.equal(engine.route('events')?.config.alternate, 'other')
+  const used = await call('/api/routes/events?unless=used', { method: 'DELETE' })
+  assert.equal(used.body.error.code, 'in-use')
+  const wrong = { method: 'POST', body: { ...binding, key: 'else' } }
+  assert.equal((await call('/api/bindings/remove', wrong)).status, 404)
+  const removed = await call<object>('/api/bindings/remove', { method: 'POST', body: binding })
+  assert.deepEqual(removed.body, { removed: 1 })
+  assert.equal(engine.bindingsOf({ kind: 'log', name: 'orders' }).length, 0)
+  assert.equal((await call('/api/routes/events?unless=used', { method: 'DELETE' })).status, 200)
+  assert.equal(engine.route('events'), undefined)
+  assert.equal((await call('/api/routes/amq.topic', { method: 'DELETE' })).status, 409)
+})
+
 test('a sign-in makes a session, and signing out ends it', async () => {
   const authenticate = async (name: string, password: string) => name === 'ada' && password === 'x'
   const { call } = fixture({ authenticate })

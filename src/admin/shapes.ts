@@ -155,6 +155,15 @@ export function readRouteConfig(value: unknown): RouteConfig {
   }
 }
 
+/** Of a route's configuration, what is given. */
+export function readRouteChanges(value: unknown): Partial<Omit<RouteConfig, 'kind'>> {
+  const fields = fieldsOf(value, 'A change')
+  return {
+    ...('alternate' in fields ? { alternate: optionalText(fields, 'alternate') } : {}),
+    ...('autoDrop' in fields ? { autoDrop: flag(fields, 'autoDrop', false) } : {}),
+  }
+}
+
 export function readBinding(value: unknown): Binding {
   const fields = fieldsOf(value, 'A binding')
   const target = fieldsOf(fields['target'], '“target”')

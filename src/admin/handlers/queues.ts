@@ -8,7 +8,7 @@ import { type ListQuery, sortKeys } from '../catalogue.ts'
 import type { Desk } from '../desk.ts'
 import { adminLimits } from '../limits.ts'
 import type { Fields, Route } from '../routes.ts'
-import { type LogInput, readBinding, readLogInput, readRouteConfig, WrongShape } from '../shapes.ts'
+import { type LogInput, readLogInput, WrongShape } from '../shapes.ts'
 import { protocolOf } from '../views.ts'
 
 export const listFields: Fields = {
@@ -149,51 +149,6 @@ export function queueRoutes(desk: Desk): readonly Route[] {
       body: {},
       answer: '{ paused }',
       handle: context => ended(context, engine.pause(nameOf(context), false), { paused: false }),
-    },
-    {
-      method: 'put',
-      path: '/api/routes/:name',
-      tag: 'routes',
-      summary: 'Makes a route.',
-      body: {
-        kind: {
-          type: 'string',
-          text: 'How it chooses. Default: direct.',
-          values: ['direct', 'fan-out', 'pattern', 'attributes', 'hash', 'random'],
-        },
-      },
-      answer: 'RouteInfo',
-      handle: async context => {
-        try {
-          const outcome = engine.createRoute(
-            nameOf(context),
-            readRouteConfig((await readJson(context)) ?? {}),
-          )
-          return outcome.ok ? settled(context, outcome.value) : refuse(context, outcome)
-        } catch (error) {
-          return wrongShape(context, error)
-        }
-      },
-    },
-    {
-      method: 'post',
-      path: '/api/bindings',
-      tag: 'routes',
-      summary: 'Binds a log or a route to a route.',
-      body: {
-        route: { type: 'string', text: 'From where.', required: true },
-        target: { type: 'object', text: '{ kind: "log" | "route", name }', required: true },
-        key: { type: 'string', text: 'The binding key.' },
-      },
-      answer: '{ bound }',
-      handle: async context => {
-        try {
-          const outcome = engine.bind(readBinding(await readJson(context)))
-          return outcome.ok ? settled(context, { bound: true }) : refuse(context, outcome)
-        } catch (error) {
-          return wrongShape(context, error)
-        }
-      },
     },
   ]
 }

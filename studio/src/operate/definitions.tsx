@@ -1,14 +1,15 @@
 /** Everything that is defined, as a file: out of this broker, and into it. */
 
 import { useSignal } from '@preact/signals'
-import type { ImportResult } from '../../../src/admin/contract.ts'
+import type { ImportResult, RouteSummary } from '../../../src/admin/contract.ts'
 import { api } from '../api.ts'
 import { Button } from '../ui/button.tsx'
 import { PageHead } from '../ui/page-head.tsx'
-import { count } from './format.ts'
+import { Table } from '../ui/table.tsx'
+import { count, shownName } from './format.ts'
 import { Said } from './said.tsx'
 import { isReadOnly, Live } from './session.tsx'
-import { useDoing } from './use-api.ts'
+import { useApi, useDoing } from './use-api.ts'
 
 export function DefinitionsPage() {
   return (
@@ -56,6 +57,7 @@ function DefinitionsForm() {
           </a>
         </header>
       </section>
+      <RouteList />
       {!isReadOnly() && (
         <section class="panel" aria-label="Import">
           <header>
@@ -102,6 +104,59 @@ function DefinitionsForm() {
           </form>
         </section>
       )}
+    </>
+  )
+}
+
+/** What routes (RabbitMQ's exchanges), and to how many. */
+function RouteList() {
+  const list = useApi<RouteSummary[]>('/api/routes')
+  const doing = useDoing()
+  const remove = (name: string): void => {
+    void doing.run(async () => {
+      await api(`/api/routes/${encodeURIComponent(name)}?unless=used`, { method: 'DELETE' })
+      list.again()
+      return `${shownName(name)} was deleted.`
+    })
+  }
+  return (
+    <>
+      <Said doing={doing} />
+      <Table<RouteSummary>
+        caption="Routes"
+        columns={[
+          { id: 'name', title: 'Route', cell: row => shownName(row.name) },
+          { id: 'kind', title: 'Kind', cell: row => row.config.kind },
+          {
+            id: 'bindings',
+            title: 'Bindings',
+            numeric: true,
+            cell: row => count(row.bindings.length),
+          },
+          ...(isReadOnly()
+            ? []
+            : [
+                {
+                  id: 'delete',
+                  title: 'Delete, if unused',
+                  cell: (row: RouteSummary) => (
+                    <Button
+                      small
+                      quiet
+                      label={`Delete ${shownName(row.name)}`}
+                      disabled={doing.busy.value || row.bindings.length > 0}
+                      onClick={() => remove(row.name)}
+                    >
+                      Delete
+                    </Button>
+                  ),
+                },
+              ]),
+        ]}
+        rows={list.value.value ?? []}
+        rowId={row => row.name}
+        empty="There are no routes."
+      />
     </>
   )
 }

@@ -276,6 +276,14 @@ function Chart({ name }: { readonly name: string }) {
 }
 
 function Settings({ detail }: { readonly detail: QueueDetail }) {
+  const doing = useDoing()
+  const unbind = (route: string, key: string): void => {
+    void doing.run(async () => {
+      const target = { kind: 'log', name: detail.name }
+      await api('/api/bindings/remove', { body: { route, target, key } })
+      return `Nothing comes from ${shownName(route)} by this key any more.`
+    })
+  }
   return (
     <div class="stack">
       {detail.deadFrom.length > 0 && (
@@ -322,7 +330,18 @@ function Settings({ detail }: { readonly detail: QueueDetail }) {
               {detail.bindings.map(({ route, key }) => (
                 <li key={`${route} ${key}`}>
                   from <strong>{shownName(route)}</strong> with the key{' '}
-                  <code>{shownName(key)}</code>
+                  <code>{shownName(key)}</code>{' '}
+                  {!isReadOnly() && (
+                    <Button
+                      small
+                      quiet
+                      label={`Unbind ${shownName(route)} ${key}`}
+                      disabled={doing.busy.value}
+                      onClick={() => unbind(route, key)}
+                    >
+                      Unbind
+                    </Button>
+                  )}
                 </li>
               ))}
             </ul>
