@@ -20,6 +20,7 @@ import { amqpFanout } from './amqp-fanout.ts'
 import { amqpLatency } from './amqp-latency.ts'
 import { amqpPublish } from './amqp-publish.ts'
 import { backlog10m } from './backlog-10m.ts'
+import { client } from './client.ts'
 import { engine } from './engine.ts'
 import { kafkaConsume } from './kafka-consume.ts'
 import { kafkaLatency } from './kafka-latency.ts'
@@ -51,6 +52,7 @@ const questions: readonly (Question | AloneQuestion)[] = [
   sqs,
   start,
   engine,
+  client,
   studio,
   studioPage,
   backlog10m,

@@ -94,6 +94,8 @@ export interface Worker {
 interface Running {
   readonly abort: AbortController
   finished: Promise<void>
+  /** Its handler has not returned yet. */
+  isBusy: boolean
   messages: readonly IncomingMessage<unknown>[]
 }
 
@@ -105,6 +107,8 @@ export class HandlerWorker<Out> implements Worker {
   readonly #handling: Handling<Out>
   readonly #lanes = new Lanes<Delivery>()
   readonly #running = new Set<Running>()
+  /** Of those that run, how many have not returned yet. */
+  #busyCount = 0
   /** Everything that is leased to this worker. */
   readonly #held = new Set<Delivery>()
   readonly #settling = new Set<Promise<void>>()
@@ -190,7 +194,7 @@ export class HandlerWorker<Out> implements Worker {
 
   #pump(): void {
     const { size } = this.#handling
-    while (!this.#isStopping && this.#running.size < this.#limits.concurrency) {
+    while (!this.#isStopping && this.#busyCount < this.#limits.concurrency) {
       const count = this.#lanes.readyCount
       if (count === 0 || (count < size && this.#mustWait())) return
       this.#waiting?.cancel()
@@ -217,12 +221,23 @@ export class HandlerWorker<Out> implements Worker {
       abort: new AbortController(),
       finished: Promise.resolve(),
       messages: [],
+      isBusy: true,
     }
     this.#running.add(running)
+    this.#busyCount++
     running.finished = this.#run(load, running).finally(() => {
       this.#running.delete(running)
-      this.#pump()
+      this.#handled(running)
     })
+  }
+
+  /** Its handler has returned: another one may run while the backend is told of its outcome. */
+  #handled(running: Running): void {
+    if (running.isBusy) {
+      running.isBusy = false
+      this.#busyCount--
+    }
+    this.#pump()
   }
 
   /** Never rejects: what goes wrong is reported, and the message comes again. */
@@ -250,6 +265,7 @@ export class HandlerWorker<Out> implements Worker {
     const timeout = this.#limitTime(messages, abort)
     try {
       const outcome = await this.#outcome(messages)
+      this.#handled(running)
       const settling = messages.map((message, at) => this.#settle(message, outcome(at), abort))
       await Promise.all(settling)
     } finally {

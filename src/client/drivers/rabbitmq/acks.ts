@@ -1,27 +1,31 @@
 /**
  * The acknowledgements of one channel. The broker does not answer them, so whoever must know that
  * one has arrived asks something harmless after it: `basic.qos`, which changes nothing for the
- * consumers that are there. All that settle meanwhile share the next question, and where nothing
- * before them is unsettled, one acknowledgement.
+ * consumers that are there. All that settle meanwhile share the next question. What is done in one
+ * turn is written at its end, as one acknowledgement where nothing before it is unsettled.
  *
  * That is more than thrift: a quorum queue that has more than a few dozen commands of a channel
  * under way keeps further ones waiting, and forgets them when the channel closes.
  */
 
+import type { Clock } from '../../../engine/ports.ts'
 import { lost } from './delivery.ts'
 import type { Channel } from './link.ts'
 
 export class Acks {
   readonly #channel: Channel
+  readonly #clock: Clock
   #prefetchCount = 0
   /** Delivery tags that are not settled, in their order. */
   readonly #unsettled = new Set<number>()
   readonly #done = new Set<number>()
+  #isWriting = false
   #current: Promise<void> | undefined
   #next: Promise<void> | undefined
 
-  constructor(channel: Channel) {
+  constructor(channel: Channel, clock: Clock) {
     this.#channel = channel
+    this.#clock = clock
   }
 
   /** For consumers that begin after it: each may have so many messages unsettled; 0: any number. */
@@ -37,6 +41,11 @@ export class Acks {
   /** Resolves when the broker has it. */
   ack(tag: number): Promise<void> {
     this.#done.add(tag)
+    if (!this.#isWriting) {
+      this.#isWriting = true
+      // At the end of the turn, so that the broker sends on without waiting for a question.
+      this.#clock.soon(() => this.#write())
+    }
     return this.passed(tag)
   }
 
@@ -83,7 +92,8 @@ export class Acks {
   }
 
   #write(): void {
-    if (!this.#channel.active) return
+    this.#isWriting = false
+    if (!this.#channel.active || this.#done.size === 0) return
     let last: number | undefined
     for (const tag of this.#unsettled) {
       if (!this.#done.delete(tag)) break
@@ -101,10 +111,10 @@ export class Acks {
 
 const books = new WeakMap<Channel, Acks>()
 
-export function acksOf(channel: Channel): Acks {
+export function acksOf(channel: Channel, clock: Clock): Acks {
   let acks = books.get(channel)
   if (acks === undefined) {
-    acks = new Acks(channel)
+    acks = new Acks(channel, clock)
     books.set(channel, acks)
   }
   return acks

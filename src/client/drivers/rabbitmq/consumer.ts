@@ -75,7 +75,7 @@ export class RabbitConsumer implements Consumer {
     await this.#prepare()
     const channel = await link.channel()
     try {
-      await acksOf(channel).limit(this.#prefetchCount)
+      await acksOf(channel, this.#site.context.clock).limit(this.#prefetchCount)
       this.#channel = channel
       channel.on('close', () => this.#lost(channel))
       channel.on('basic.cancel', () => this.#cancelled(channel))
@@ -128,7 +128,7 @@ export class RabbitConsumer implements Consumer {
       if (place.isQuorum || mine.length > 0) {
         await Promise.all(mine.map(one => this.#hands.noteReturn(one))).catch(() => {})
       }
-      await acksOf(channel).close()
+      await acksOf(channel, this.#site.context.clock).close()
     }
     for (const delivery of mine) held.delete(delivery)
     this.#left()
@@ -136,7 +136,11 @@ export class RabbitConsumer implements Consumer {
 
   #arrived(arrival: Arrival): void {
     if (arrival.channel !== this.#channel) return
-    acksOf(arrival.channel).arrived(arrival.message.deliveryTag)
+    acksOf(arrival.channel, this.#site.context.clock).arrived(arrival.message.deliveryTag)
+    if (!this.#isLooking && arrival.message.redelivered !== true) {
+      this.#admit(arrival, undefined)
+      return
+    }
     this.#arrivals.push(arrival)
     if (!this.#isLooking) this.#look()
   }
@@ -177,7 +181,7 @@ export class RabbitConsumer implements Consumer {
     const { deliveryTag } = message
     const expires = numberOf(message, ownHeaders.expires) ?? Number.POSITIVE_INFINITY
     if (expires <= context.clock.now() || ownHeaders.mark in (message.headers ?? {})) {
-      acksOf(channel)
+      acksOf(channel, context.clock)
         .ack(deliveryTag)
         .catch(() => {})
       return

@@ -24,7 +24,7 @@ import { RabbitConsumer } from './consumer.ts'
 import type { RabbitDelivery } from './delivery.ts'
 import type { Site } from './hands.ts'
 import { Link, type Publication, type Settings } from './link.ts'
-import { type Envelope, envelopeOf, ownHeaders } from './messages.ts'
+import { envelopeOf, ownHeaders, type Way } from './messages.ts'
 import { type Place, partitionsMax, partitionsOf, partOf, placeOf } from './names.ts'
 import { Register } from './register.ts'
 import { supportOf } from './support.ts'
@@ -103,7 +103,7 @@ class RabbitDriver implements Driver {
     if (known !== undefined) return known
     const { base } = place
     const register = new Register(this.#link, this.#context, base)
-    const waits = new Waits(this.#link, register)
+    const waits = new Waits(this.#link, this.#context, register)
     const site: Site = {
       link: this.#link,
       context: this.#context,
@@ -150,14 +150,14 @@ class RabbitDriver implements Driver {
     const ttlMs = message.ttlMs ?? to.ttlMs
     const { queues } = group === undefined ? queuesOf(to) : placeOf(to, group)
     const routingKey = queues.length === 1 ? queues[0]! : queues[partOf(key, id, queues.length)]!
-    const more: Envelope = {
+    const way = {
       exchange: '',
       routingKey,
       mandatory: true,
-      ...(to.levels > 1 ? { priority: message.priority } : {}),
-      ...(ttlMs === undefined ? {} : { expiration: String(Math.ceil(ttlMs)) }),
-    }
-    return { envelope: envelopeOf(message, now, more), body }
+      priority: to.levels > 1 ? message.priority : undefined,
+      expiration: ttlMs === undefined ? undefined : String(Math.ceil(ttlMs)),
+    } as Way
+    return { envelope: envelopeOf(message, now, way), body }
   }
 
   async #publicationOf(message: Outgoing): Promise<Publication> {
@@ -223,11 +223,11 @@ class RabbitDriver implements Driver {
     if (endpoint.kind === 'topic' && group === undefined) {
       return { ready: await this.#topics.count(endpoint), leased: 0, delayed: 0, approximate: true }
     }
-    const { place, register, held } = this.#site(endpoint, group)
+    const site = this.#site(endpoint, group)
+    const { place, register, held } = site
     const before = held.size
     const { waits } = endpoint.role === 'main' ? await register.read() : { waits: [] }
-    let delayed = 0
-    for (const wait of waits) delayed += (await this.#link.find(wait))?.messageCount ?? 0
+    const delayed = await site.waits.count(waits)
     let ready = 0
     for (const queue of place.queues) {
       const found = await this.#link.find(queue)
@@ -262,8 +262,8 @@ class RabbitDriver implements Driver {
 
   async #dropPlace({ place, register, waits }: Site): Promise<void> {
     const content = await register.read()
-    waits.forget()
-    for (const queue of [...place.queues, ...content.waits, register.queue]) {
+    await waits.drop(content.waits)
+    for (const queue of [...place.queues, register.queue]) {
       await this.#link.ask(queue, channel => channel.queueDelete({ queue }))
     }
     this.#sites.delete(place.base)

@@ -60,7 +60,7 @@ export class Hands implements Owner {
 
   async done(delivery: RabbitDelivery): Promise<void> {
     if (delivery.isNoted) this.#forget(delivery)
-    await acksOf(delivery.channel).ack(tagOf(delivery))
+    await acksOf(delivery.channel, this.site.context.clock).ack(tagOf(delivery))
     this.site.held.delete(delivery)
   }
 
@@ -75,7 +75,7 @@ export class Hands implements Owner {
   async retry(delivery: RabbitDelivery, delayMs: number): Promise<void> {
     const { place, waits } = this.site
     if (delayMs <= 0 && place.isQuorum) {
-      await acksOf(delivery.channel).giveBack(tagOf(delivery))
+      await acksOf(delivery.channel, this.site.context.clock).giveBack(tagOf(delivery))
       this.#letGo(delivery)
       return
     }
@@ -116,7 +116,9 @@ export class Hands implements Owner {
         if (note.status === 'rejected') reject(note.reason)
         else resolve()
       }
-      acksOf(delivery.channel).giveBack(tagOf(delivery)).then(back, resolve)
+      acksOf(delivery.channel, this.site.context.clock)
+        .giveBack(tagOf(delivery))
+        .then(back, resolve)
     }
   }
 

@@ -37,6 +37,7 @@ export class Link {
   readonly #open = new Set<Channel>()
   readonly #returned = new Set<string>()
   #publisher: Promise<Channel> | undefined
+  #turn: Promise<void> | undefined
   #isClosed = false
   #isUp = true
 
@@ -160,13 +161,26 @@ export class Link {
       )
     })
     const failures = await Promise.all(confirms)
-    // The library tells of what could not be routed one turn after its confirm.
-    await new Promise<void>(resolve => this.#context.clock.soon(resolve))
+    await this.#nextTurn()
     if (this.#returned.size === 0) return failures
     return publications.map(({ envelope }, index) => {
       if (!this.#returned.delete(returnKey(envelope))) return failures[index]
       return noQueue(envelope.routingKey ?? '')
     })
+  }
+
+  /**
+   * The library tells of what could not be routed one turn after its confirm. All that were
+   * confirmed in one turn go on together, so that what follows from them is written together.
+   */
+  #nextTurn(): Promise<void> {
+    this.#turn ??= new Promise(resolve => {
+      this.#context.clock.soon(() => {
+        this.#turn = undefined
+        resolve()
+      })
+    })
+    return this.#turn
   }
 
   #publishing(): Promise<Channel> {

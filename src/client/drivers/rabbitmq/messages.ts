@@ -25,27 +25,40 @@ export const ownHeaders = {
 const shortTextMax = 255
 const persistent = 2
 
+/** What a message's way adds to it. */
+export type Way = Pick<
+  Envelope,
+  'exchange' | 'routingKey' | 'mandatory' | 'priority' | 'expiration'
+>
+
+/** On the way of every message: one object, made once. */
 export function envelopeOf(
   message: Pick<Outgoing, 'id' | 'headers'>,
   now: number,
-  more: Envelope,
+  way: Way,
 ): Envelope {
+  const { id, headers } = message
   const table: { [name: string]: unknown } = {}
-  for (const [name, value] of Object.entries(message.headers)) {
-    if (name === 'content-type' && isShort(value)) continue
-    if (name === 'spillway-id' && value === message.id && isShort(value)) continue
-    table[name] = value
+  let contentType: string | undefined
+  for (const name in headers) {
+    const value = headers[name]!
+    if (name === 'content-type' && isShort(value)) contentType = value
+    else if (name !== 'spillway-id' || value !== id || !isShort(value)) table[name] = value
   }
   table[ownHeaders.time] = now
-  const contentType = message.headers['content-type']
-  return {
-    ...more,
+  const envelope = {
+    exchange: way.exchange,
+    routingKey: way.routingKey,
+    mandatory: way.mandatory,
+    priority: way.priority,
+    expiration: way.expiration,
     deliveryMode: persistent,
-    contentType: contentType !== undefined && isShort(contentType) ? contentType : undefined,
-    messageId: isShort(message.id) ? message.id : undefined,
+    contentType,
+    messageId: isShort(id) ? id : undefined,
     timestamp: Math.floor(now / 1000),
-    headers: { ...table, ...more.headers },
-  } as Envelope
+    headers: table,
+  }
+  return envelope as Envelope
 }
 
 /** The same message again, for another queue: with all of its properties, known to us or not. */
@@ -115,14 +128,15 @@ function headersOf(message: Incoming): Headers {
 }
 
 function isShort(text: string): boolean {
-  return text.length * 3 <= shortTextMax || encodeUtf8(text).length <= shortTextMax
+  return text.length <= shortTextMax / 3 || encodeUtf8(text).length <= shortTextMax
 }
 
-/** Where the content type is kept, out of the library's sight. */
-const keptType = Symbol('content type')
-
 interface HeaderFrame {
-  readonly fields: { contentType?: string | undefined; [keptType]?: string | undefined }
+  fields: {
+    contentType?: string | undefined
+    /** Where the content type is kept, out of the library's sight. */
+    keptType?: string | undefined
+  }
 }
 
 /**
@@ -137,7 +151,7 @@ export function keepBytes(channel: object): void {
   internals._onHeader = frame => {
     const { fields } = frame
     if (fields.contentType !== undefined) {
-      fields[keptType] = fields.contentType
+      fields.keptType = fields.contentType
       fields.contentType = undefined
     }
     receive.call(channel, frame)
@@ -145,7 +159,7 @@ export function keepBytes(channel: object): void {
 }
 
 function contentTypeOf(message: Incoming): string | undefined {
-  return (message as HeaderFrame['fields'])[keptType] ?? message.contentType
+  return (message as HeaderFrame['fields']).keptType ?? message.contentType
 }
 
 export function bodyOf({ body }: Incoming): Uint8Array {

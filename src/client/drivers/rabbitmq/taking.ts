@@ -32,7 +32,7 @@ class Batch implements Owner {
     await this.#hands.settle(delivery, settlement)
     if (settlement.kind === 'release') this.#releasedCount++
     if (--this.#openCount > 0) return
-    await acksOf(this.#channel).close()
+    await acksOf(this.#channel, this.#site.context.clock).close()
     if (this.#releasedCount > 0) await whenBack(this.#site, this.#releasedCount)
   }
 }
@@ -95,7 +95,7 @@ export async function peekAt(
   countMax: number,
   isCounted: boolean,
 ): Promise<readonly Stored[]> {
-  const { link, place, register } = site
+  const { link, place, register, context } = site
   try {
     const channel = await link.channel()
     const got = await getAll(site, channel, countMax)
@@ -105,7 +105,7 @@ export async function peekAt(
     if (isCounted) {
       await Promise.all(stored.map(({ id }) => register.note({ id, attempts: -1, dueAt: 0 })))
     }
-    const acks = acksOf(channel)
+    const acks = acksOf(channel, context.clock)
     await Promise.all(got.map(({ message }) => acks.giveBack(message.deliveryTag)))
     await acks.close()
     await whenBack(site, got.length)
@@ -155,14 +155,14 @@ async function consumeSome(
 ): Promise<void> {
   let count = 0
   // Not one more than are wanted: what were given back would go behind the others.
-  await acksOf(channel).limit(expected)
+  await acksOf(channel, context.clock).limit(expected)
   let enough = (): void => {}
   const arrived = new Promise<void>(resolve => {
     enough = resolve
   })
   channel.on('close', enough)
   const { consumerTag } = await channel.basicConsume({ queue }, message => {
-    acksOf(channel).arrived(message.deliveryTag)
+    acksOf(channel, context.clock).arrived(message.deliveryTag)
     got.push({ queue, message })
     if (++count === expected) enough()
   })
