@@ -75,6 +75,12 @@ function received(
   })
 }
 
+async function arrayOf<T>(items: AsyncIterable<T>): Promise<T[]> {
+  const all: T[] = []
+  for await (const item of items) all.push(item)
+  return all
+}
+
 describe('the driver for SQS when connections break', { concurrency: 8 }, () => {
   it('a consumer comes back with its credit, and nothing is lost', async () => {
     await using at = await place()
@@ -205,6 +211,22 @@ describe('the driver for SQS and its limits', { concurrency: 8 }, () => {
       return true
     })
     assert.equal((await bus.depth(q)).ready, 2)
+  })
+
+  it('a message that leaves no room for its error is a dead letter with a shorter one', async () => {
+    await using at = await place()
+    const bus = await at.open()
+    const q = queue<string>('q', { retry: { attempts: 1 } })
+    await bus.send(q, 'x'.repeat(1_047_000))
+    bus.consume(q, () => {
+      throw new Error('why '.repeat(500))
+    })
+    for (;;) {
+      const [letter] = await arrayOf(bus.dlq(q).peek())
+      if (letter === undefined) continue
+      assert.match(letter.error.message, /^(why ){25}…$/)
+      break
+    }
   })
 
   it('a delay of hours is made of hops, and counts no attempt', async () => {

@@ -9,6 +9,8 @@ import type {
   SendResult,
   Settlement,
 } from '../../driver.ts'
+import { ClientError } from '../../errors.ts'
+import { headerNames } from '../../wire.ts'
 import { type Door, hiddenMax, secondsOf } from './door.ts'
 import { type Notes, open, resealed } from './envelope.ts'
 
@@ -65,11 +67,9 @@ export class SqsDelivery implements Delivery {
         return this.#delete()
       case 'retry':
         return this.#retry(settlement.delayMs)
-      case 'dead': {
-        const result = await this.#origin.send(settlement.letter)
-        if (!result.ok) throw result.error
+      case 'dead':
+        await this.#bury(settlement.letter)
         return this.#delete()
-      }
       case 'release':
         return this.#release()
     }
@@ -95,6 +95,15 @@ export class SqsDelivery implements Delivery {
 
   #delete(): Promise<void> {
     return this.#origin.door.delete(this.#receipt)
+  }
+
+  /** A message that was as large as SQS allows leaves little room for what it died of. */
+  async #bury(letter: Outgoing): Promise<void> {
+    let result = await this.#origin.send(letter)
+    if (!result.ok && isTooLarge(result.error)) {
+      result = await this.#origin.send({ ...letter, headers: shortened(letter.headers) })
+    }
+    if (!result.ok) throw result.error
   }
 
   async #retry(delayMs: number): Promise<void> {
@@ -136,4 +145,20 @@ export class SqsDelivery implements Delivery {
     const gone = (this.#origin.context.clock.monotonic() - this.#receivedAt) / 1000
     return Math.max(0, secondsOf(ms, Math.floor(hiddenMax - gone)))
   }
+}
+
+function isTooLarge(error: Error): boolean {
+  return error instanceof ClientError && error.code === 'SPILLWAY_E_TOO_LARGE'
+}
+
+const shortMessageMax = 100
+
+function shortened(headers: Headers): Headers {
+  const short: { [name: string]: string } = { ...headers }
+  delete short[headerNames.errorIssues]
+  const message = short[headerNames.errorMessage] ?? ''
+  if (message.length > shortMessageMax) {
+    short[headerNames.errorMessage] = `${message.slice(0, shortMessageMax)}…`
+  }
+  return short
 }
