@@ -13,6 +13,7 @@
  * `body` is one, too: all its fields as a JSON object.
  */
 
+import { isUtf8 } from 'node:buffer'
 import { decodeUtf8, encodeUtf8 } from '../../../base/bytes.ts'
 import type { Headers, Outgoing, Stored } from '../../driver.ts'
 import type { Arg, Reply } from './link.ts'
@@ -22,6 +23,8 @@ const bodyField = 'body'
 const attemptsField = '~attempts'
 const timeField = '~time'
 const json = 'application/json'
+/** Larger bodies are written as the bytes that they are. */
+const textMax = 16_384
 
 /** What a message was before it was written again. */
 export interface Past {
@@ -42,7 +45,7 @@ export function fieldsOf(
   { body, headers }: Pick<Outgoing, 'body' | 'headers'>,
   past?: Past,
 ): Arg[] {
-  const fields: Arg[] = [bodyField, Buffer.from(body.buffer, body.byteOffset, body.length)]
+  const fields: Arg[] = [bodyField, argumentOf(body)]
   for (const header in headers) {
     const value = headers[header]!
     if (header === 'content-type' && value === json) continue
@@ -53,6 +56,12 @@ export function fieldsOf(
   if (past.attempts > 0) fields.push(attemptsField, String(past.attempts))
   fields.push(timeField, String(past.time))
   return fields
+}
+
+/** The npm client writes a command of text in one piece, and one with bytes in three. */
+function argumentOf(body: Uint8Array): Arg {
+  const bytes = Buffer.from(body.buffer, body.byteOffset, body.length)
+  return body.length <= textMax && isUtf8(bytes) ? bytes.toString() : bytes
 }
 
 /** Undefined: the entry was deleted meanwhile. */
