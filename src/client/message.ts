@@ -3,6 +3,7 @@
  * after its backoff, or dead. It is settled once.
  */
 
+import type { Abort } from './abort.ts'
 import { backoffMs, type Duration, toMs } from './backoff.ts'
 import type { Queue, Retry, Topic } from './contracts.ts'
 import type { Delivery, Endpoint, Headers, Outgoing, Settlement } from './driver.ts'
@@ -88,9 +89,9 @@ export class IncomingMessage<Out> implements Message<Out> {
   readonly headers: Headers
   readonly time: number
   readonly position: string
-  readonly signal: AbortSignal
   readonly delivery: Delivery
   readonly #policy: Policy
+  readonly #abort: Abort
   readonly #together: Outgoing[] = []
   #settling: Promise<void> | undefined
   /** At most once: it was acknowledged before its handler was called. */
@@ -98,11 +99,11 @@ export class IncomingMessage<Out> implements Message<Out> {
   /** Called when it begins to be settled. */
   onSettle: (() => void) | undefined
 
-  constructor(policy: Policy, delivery: Delivery, body: Out, signal: AbortSignal) {
+  constructor(policy: Policy, delivery: Delivery, body: Out, abort: Abort) {
     this.#policy = policy
     this.delivery = delivery
     this.body = body
-    this.signal = signal
+    this.#abort = abort
     this.id = delivery.headers[headerNames.id] ?? delivery.id
     this.key = keyOf(delivery)
     this.attempt = delivery.attempt
@@ -110,6 +111,10 @@ export class IncomingMessage<Out> implements Message<Out> {
     this.headers = delivery.headers
     this.time = delivery.time
     this.position = delivery.position
+  }
+
+  get signal(): AbortSignal {
+    return this.#abort.signal
   }
 
   get isSettled(): boolean {

@@ -1,6 +1,7 @@
 /** Consuming by asking: an iterator of messages, for those who want to be in charge of the pace. */
 
 import type { Timer } from '../engine/ports.ts'
+import { Abort } from './abort.ts'
 import type { Consumer, Delivery } from './driver.ts'
 import { TimeoutError } from './errors.ts'
 import type { IncomingMessage, Message } from './message.ts'
@@ -98,8 +99,8 @@ class Puller<Out> {
 
   async open(delivery: Delivery): Promise<IncomingMessage<Out> | undefined> {
     const { policy } = this.#intake
-    const abort = new AbortController()
-    const message = await openMessage(this.#intake, delivery, abort.signal)
+    const abort = new Abort()
+    const message = await openMessage(this.#intake, delivery, abort)
     if (message === undefined) {
       this.#consumer?.grant(1)
       return undefined

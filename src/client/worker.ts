@@ -7,6 +7,7 @@
  */
 
 import type { Timer } from '../engine/ports.ts'
+import { Abort } from './abort.ts'
 import { type Duration, toMs } from './backoff.ts'
 import type { ConsumeOptions, Consumer, Delivery, Endpoint } from './driver.ts'
 import { ClientError, TimeoutError, ValidationError } from './errors.ts'
@@ -92,7 +93,7 @@ export interface Worker {
 
 /** A call of the handler that is on its way. */
 interface Running {
-  readonly abort: AbortController
+  readonly abort: Abort
   finished: Promise<void>
   /** Its handler has not returned yet. */
   isBusy: boolean
@@ -218,7 +219,7 @@ export class HandlerWorker<Out> implements Worker {
 
   #begin(load: readonly Delivery[]): void {
     const running: Running = {
-      abort: new AbortController(),
+      abort: new Abort(),
       finished: Promise.resolve(),
       messages: [],
       isBusy: true,
@@ -258,7 +259,7 @@ export class HandlerWorker<Out> implements Worker {
   async #handle(load: readonly Delivery[], running: Running): Promise<void> {
     const { policy } = this.#intake
     const { abort } = running
-    const messages = await this.#open(load, abort.signal)
+    const messages = await this.#open(load, abort)
     if (messages.length === 0) return
     running.messages = messages
     if (policy.guarantee === 'at-most-once') await Promise.all(messages.map(acknowledgeFirst))
@@ -274,11 +275,11 @@ export class HandlerWorker<Out> implements Worker {
   }
 
   /** Those that have found their end already are left out. */
-  async #open(load: readonly Delivery[], signal: AbortSignal): Promise<IncomingMessage<Out>[]> {
+  async #open(load: readonly Delivery[], abort: Abort): Promise<IncomingMessage<Out>[]> {
     const messages: IncomingMessage<Out>[] = []
     for (const delivery of load) {
       try {
-        const message = await openMessage(this.#intake, delivery, signal)
+        const message = await openMessage(this.#intake, delivery, abort)
         if (message === undefined) continue
         // Its lease is not renewed any more, though others of its load are still being handled.
         message.onSettle = () => this.#held.delete(delivery)
@@ -304,11 +305,11 @@ export class HandlerWorker<Out> implements Worker {
   async #settle(
     message: IncomingMessage<Out>,
     failure: Failure | undefined,
-    abort: AbortController,
+    abort: Abort,
   ): Promise<void> {
     if (message.isSettled) {
       // It failed after it had been settled, or because of that.
-      if (failure !== undefined && !abort.signal.aborted) this.#emitError(failure.error)
+      if (failure !== undefined && !abort.isAborted) this.#emitError(failure.error)
       await message.settling.catch(error => {
         if (error !== failure?.error) this.#emitError(error)
       })
@@ -331,7 +332,7 @@ export class HandlerWorker<Out> implements Worker {
   }
 
   /** When the time is over, the message goes back although its handler still runs. */
-  #limitTime(messages: readonly IncomingMessage<Out>[], abort: AbortController): Timer {
+  #limitTime(messages: readonly IncomingMessage<Out>[], abort: Abort): Timer {
     const { timeoutMs } = this.#limits
     return this.#intake.policy.session.context.clock.schedule(timeoutMs, () => {
       const why = `the handler of ${this.#intake.policy.source} took longer than ${timeoutMs} ms.`
@@ -457,23 +458,23 @@ export async function acknowledgeFirst(message: IncomingMessage<unknown>): Promi
 export async function openMessage<Out>(
   { policy, schema }: Intake<Out>,
   delivery: Delivery,
-  signal: AbortSignal,
+  abort: Abort,
 ): Promise<IncomingMessage<Out> | undefined> {
   if (delivery.attempt > policy.retry.attempts) {
     const times = `${delivery.attempt - 1} times without an outcome`
     const why = `${policy.source}: handed out ${times}; its handlers crashed.`
     const error = new ClientError({ code: 'SPILLWAY_E_CRASHED', why })
     error.name = 'CrashedError'
-    await new IncomingMessage(policy, delivery, undefined, signal).die(error, 'attempts')
+    await new IncomingMessage(policy, delivery, undefined, abort).die(error, 'attempts')
     return undefined
   }
   const decoded = decodeBody(delivery.body, delivery.headers)
   const checking = 'issues' in decoded ? undefined : validate(schema, decoded.value)
   const checked = checking instanceof Promise ? await checking : checking
-  if (checked?.ok === true) return new IncomingMessage(policy, delivery, checked.value, signal)
+  if (checked?.ok === true) return new IncomingMessage(policy, delivery, checked.value, abort)
   const issues = checked?.issues ?? ('issues' in decoded ? decoded.issues : [])
   const why = `${policy.source} received a wrong shape: ${printIssues(issues)}.`
   const error = new ValidationError({ code: 'SPILLWAY_V_RECEIVED', why, issues })
-  await new IncomingMessage(policy, delivery, undefined, signal).die(error, 'schema', issues)
+  await new IncomingMessage(policy, delivery, undefined, abort).die(error, 'schema', issues)
   return undefined
 }

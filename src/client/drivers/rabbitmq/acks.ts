@@ -59,11 +59,8 @@ export class Acks {
   /** Resolves when the broker has taken everything that was settled before. */
   async passed(about: number | string): Promise<void> {
     try {
-      if (this.#current === undefined) await this.#ask()
-      else {
-        this.#next ??= this.#current.catch(() => {}).then(() => this.#ask())
-        await this.#next
-      }
+      this.#next ??= this.#askNext()
+      await this.#next
     } catch {
       throw lost(String(about))
     }
@@ -81,14 +78,22 @@ export class Acks {
     await this.#channel.close()
   }
 
-  #ask(): Promise<void> {
+  /** After the question that is under way, or at the end of this turn. */
+  async #askNext(): Promise<void> {
+    if (this.#current === undefined) {
+      await new Promise<void>(resolve => this.#clock.soon(resolve))
+    } else {
+      await this.#current.catch(() => {})
+    }
     this.#next = undefined
     this.#write()
-    const asking = this.#channel.basicQos({ prefetchCount: this.#prefetchCount }).finally(() => {
-      if (this.#current === asking) this.#current = undefined
-    })
+    const asking = this.#channel.basicQos({ prefetchCount: this.#prefetchCount })
     this.#current = asking
-    return asking
+    try {
+      await asking
+    } finally {
+      if (this.#current === asking) this.#current = undefined
+    }
   }
 
   #write(): void {
