@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { fromQuery, toQuery } from './link.ts'
 import {
+  askOrTell,
   atLeastOnce,
   atMostOnce,
   beTheConsumer,
@@ -10,6 +11,7 @@ import {
   problem,
   simulator,
   solution,
+  waiting,
 } from './scenarios/guide.ts'
 import { Simulation } from './simulation.ts'
 
@@ -26,6 +28,30 @@ describe('the simulation', () => {
     const counts = run.counts()
     assert.equal(counts.processed, counts.sent)
     assert.deepEqual([counts.sent, counts.lost, counts.duplicated, counts.inFlight], [121, 0, 0, 0])
+  })
+
+  it('who asks waits for the work and gives up; who tells goes on, and it is done', () => {
+    const asked = new Simulation(askOrTell, { knobs: { work: 3500, rate: 1 } })
+    asked.advance(20_000)
+    assert.equal(asked.counts().processed, 0, 'past its patience, every order fails')
+    const told = new Simulation(askOrTell, { knobs: { work: 3500, rate: 1, later: 1 } })
+    told.advance(20_000)
+    told.input({ kind: 'knob', name: 'rate', value: 0 })
+    told.advance(100_000)
+    const { sent, processed, lost } = told.counts()
+    assert.ok(sent >= 19)
+    assert.deepEqual([processed, lost], [sent, 0])
+  })
+
+  it("a line grows where less is handled than comes, as Little's law has it", () => {
+    const slow = new Simulation(waiting, { knobs: { rate: 4, work: 800, consumers: 2 } })
+    slow.advance(60_000)
+    // 2.5 a second of 4: the line is a minute's difference, a tenth more or less.
+    const left = slow.queues()[0]!.ready
+    assert.ok(left > 75 && left < 105, `${left} wait`)
+    const quick = new Simulation(waiting, { knobs: { rate: 4, work: 800, consumers: 5 } })
+    quick.advance(60_000)
+    assert.ok(quick.queues()[0]!.ready < 10)
   })
 
   it('gives back what a crashed consumer held, says why, and loses nothing', () => {

@@ -137,6 +137,29 @@ describe('the programs of the guide', () => {
     assert.match(program.output(), /effectively-once: expected 500, charged 500/)
   })
 
+  it('asking waits for the work, telling does not', async () => {
+    const program = startProgram('ask-or-tell.mjs', { SPILLWAY_URL: 'memory:' })
+    assert.equal(await program.exited, 'code 0')
+    const waited = (what: string) =>
+      Number(new RegExp(`${what}.*waited (\\d+) ms`).exec(program.output())?.[1])
+    assert.match(program.output(), /accepted is true/)
+    assert.ok(waited('asked') >= 390, program.output())
+    assert.ok(waited('told') >= 0, program.output())
+  })
+
+  it('the plan says what a backend does with a queue, before a message is sent', async () => {
+    const program = startProgram('plan.mjs', { SPILLWAY_URL: 'memory:' })
+    assert.equal(await program.exited, 'code 0')
+    assert.match(program.output(), /^send: native[\s\S]*^key: native/m)
+  })
+
+  it("Little's law: how long the last one waits, and how many consumers keep up", async () => {
+    const program = startProgram('wait.mjs', {})
+    assert.equal(await program.exited, 'code 0')
+    assert.match(program.output(), /the line grows by 0\.25 a second/)
+    assert.match(program.output(), /it takes 4 consumers not to fall behind/)
+  })
+
   it('the monolith: one slow call, and the whole order fails', async () => {
     const quick = startProgram('monolith.mjs', {}, '10')
     await quick.exited

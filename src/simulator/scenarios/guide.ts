@@ -209,6 +209,74 @@ export const beTheConsumer: Scenario = {
   },
 }
 
+/** Chapter 6: the same work, asked for or told. */
+export const askOrTell: Scenario = {
+  id: 'ask-or-tell',
+  title: 'The same work: asked for, or told',
+  seed: 61,
+  knobs: [
+    rate({ value: 1, max: 5 }),
+    work({ label: 'The work takes', value: 400, max: 4000 }),
+    { ...toggle('later', 'It may be done later'), restarts: true },
+  ],
+  plan: knobs => (knobs['later'] === 1 ? told(knobs) : asked(knobs)),
+}
+
+function asked(knobs: Knobs): Plan {
+  const place = { column: 1, row: 0 }
+  const step = { name: 'service', title: 'The service', place, workMs: knobs['work']! }
+  return {
+    queues: [],
+    producers: [],
+    consumers: [],
+    chain: {
+      name: 'shop',
+      title: 'Shop, which waits',
+      place: { column: 0, row: 0 },
+      perSecond: Math.max(0.1, knobs['rate']!),
+      workers: 4,
+      timeoutMs: 3000,
+      steps: [step],
+    },
+  }
+}
+
+function told(knobs: Knobs): Plan {
+  return {
+    queues: [{ name: 'work', title: 'work', place: { column: 1, row: 0 }, config: {} }],
+    producers: [
+      {
+        name: 'shop',
+        title: 'Shop, which goes on',
+        place: { column: 0, row: 0 },
+        route: '',
+        to: 'work',
+        perSecond: knobs['rate']!,
+      },
+    ],
+    consumers: [
+      {
+        name: 'service',
+        title: 'The service',
+        verb: 'did',
+        place: { column: 2, row: 0 },
+        queue: 'work',
+        prefetch: 1,
+        workMs: around(knobs['work']!),
+      },
+    ],
+  }
+}
+
+/** Chapter 11: the rate, the work and the consumers decide how long the last one waits. */
+export const waiting: Scenario = {
+  id: 'waiting',
+  title: 'How long does the last one wait?',
+  seed: 110,
+  knobs: [rate({ value: 4, max: 20 }), work({ value: 800 }), consumers({ value: 3, min: 1 })],
+  plan: knobs => ordersPlan({ ...knobs, prefetch: 1, attempts: 5 }),
+}
+
 /** Chapter 7: one guarantee under the same crash; three of them stand side by side. */
 function guarantee(id: string, title: string, more: Partial<ConsumerPlan>): Scenario {
   return {
@@ -251,4 +319,6 @@ export const guideScenarios: readonly Scenario[] = [
   atMostOnce,
   atLeastOnce,
   effectivelyOnce,
+  askOrTell,
+  waiting,
 ]

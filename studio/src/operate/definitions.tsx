@@ -108,6 +108,11 @@ function DefinitionsForm() {
   )
 }
 
+/** Exchanges that RabbitMQ has from the start, in any virtual host. */
+function isBuiltIn(name: string): boolean {
+  return /(^|[^\w.])amq\./.test(name)
+}
+
 /** What routes (RabbitMQ's exchanges), and to how many. */
 function RouteList() {
   const list = useApi<RouteSummary[]>('/api/routes')
@@ -139,17 +144,20 @@ function RouteList() {
                 {
                   id: 'delete',
                   title: 'Delete, if unused',
-                  cell: (row: RouteSummary) => (
-                    <Button
-                      small
-                      quiet
-                      label={`Delete ${shownName(row.name)}`}
-                      disabled={doing.busy.value || row.bindings.length > 0}
-                      onClick={() => remove(row.name)}
-                    >
-                      Delete
-                    </Button>
-                  ),
+                  cell: (row: RouteSummary) =>
+                    isBuiltIn(row.name) ? (
+                      'built in'
+                    ) : (
+                      <Button
+                        small
+                        quiet
+                        label={`Delete ${shownName(row.name)}`}
+                        disabled={doing.busy.value || row.bindings.length > 0}
+                        onClick={() => remove(row.name)}
+                      >
+                        Delete
+                      </Button>
+                    ),
                 },
               ]),
         ]}

@@ -1,7 +1,9 @@
 import { useSignal } from '@preact/signals'
 import { backends, questions, rankBackends } from '../../../../src/simulator/choosing.ts'
 import { Toggle } from '../../ui/toggle.tsx'
+import { CodeView } from '../code-view.tsx'
 import { figures, measuredOn } from '../figures.ts'
+import { planCode } from '../listings/decisions.ts'
 import { Prose } from './text.tsx'
 
 export function Choosing() {
@@ -62,6 +64,15 @@ export function Choosing() {
           </li>
         ))}
       </ol>
+      <Prose>
+        <h2>Ask the backend itself</h2>
+        <p>
+          What a backend does with <em>your</em> queue need not be read in a table: the client’s
+          plan says it before the first message, feature by feature, with the cost of what it
+          emulates.
+        </p>
+      </Prose>
+      <CodeView code={planCode} />
       <Prose>
         <h2>Side by side</h2>
       </Prose>

@@ -1,7 +1,8 @@
 import { useSignal } from '@preact/signals'
-import { howItWorks } from '../../../../src/simulator/scenarios/guide.ts'
+import { waiting } from '../../../../src/simulator/scenarios/guide.ts'
 import { Slider } from '../../ui/toggle.tsx'
 import { figures, measuredOn } from '../figures.ts'
+import { waitCode } from '../listings/decisions.ts'
 import { Scene } from '../scene.tsx'
 import { Prose } from './text.tsx'
 
@@ -150,7 +151,7 @@ export function Scale() {
           how long the last order of it waits with one worker, and with four.
         </p>
       </Prose>
-      <Scene scenario={howItWorks} actions={['send', 'spike', 'heal']} isMain />
+      <Scene scenario={waiting} code={waitCode} actions={['send', 'spike', 'heal']} isMain />
     </>
   )
 }

@@ -1,4 +1,5 @@
-import { solution } from '../../../../src/simulator/scenarios/guide.ts'
+import { askOrTell } from '../../../../src/simulator/scenarios/guide.ts'
+import { askOrTellCode } from '../listings/decisions.ts'
 import { Scene } from '../scene.tsx'
 import { Prose, Try } from './text.tsx'
 
@@ -32,20 +33,20 @@ export function When() {
           </section>
         ))}
       </div>
-      <Try title="See both in one shop">
+      <Try title="See both with the same work">
         <ol>
           <li>
-            Slow e-mail down to 4 s. Nobody minds: it <em>may</em> be later. That is a job for a
-            queue.
+            Press Play, then drag <strong>The work takes</strong> to 3.5 s: whoever asks waits for
+            it, and past 3 s gives up. If the answer is what the user came for, that is how it has
+            to be: a plain request, with a time limit, that fails visibly.
           </li>
           <li>
-            Now imagine that <strong>Payment</strong> were that slow, and that the user wants to
-            know whether the card was accepted. The queue hides the answer that the user is waiting
-            for. That call should be a plain request.
+            Switch on <strong>It may be done later</strong>. The shop goes on at once, and the work
+            lies in the queue until it is done. Nobody waits; but nobody knows the outcome, either.
           </li>
         </ol>
       </Try>
-      <Scene scenario={solution} actions={['send', 'spike']} isMain />
+      <Scene scenario={askOrTell} code={askOrTellCode} actions={['send', 'spike']} isMain />
     </>
   )
 }
