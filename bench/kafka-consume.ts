@@ -1,7 +1,7 @@
 /** How fast are records fetched that are there already? With Kafka's own tool. */
 
 import { consumePerf, kafkaContenders } from './kafka-peers.ts'
-import { withTopic } from './kafka-topics.ts'
+import { costPerRecord, withCost, withTopic } from './kafka-topics.ts'
 import { rawProduce } from './load/kafka-raw.ts'
 import { type Case, perSecond, type Question } from './question.ts'
 
@@ -9,14 +9,15 @@ function consumeCase(recordBytes: number, partitions: number, records: number): 
   const recordsPerBatch = Math.ceil(100_000 / recordBytes)
   return {
     name: `kafka-consumer-perf-test, ${recordBytes} B, ${partitions} partition${partitions > 1 ? 's' : ''}`,
-    figures: [{ ...perSecond, unit: 'records/s' }],
+    figures: [{ ...perSecond, unit: 'records/s' }, costPerRecord],
     measure: broker =>
       withTopic(broker, partitions, async ({ port, topic }) => {
         const batches = Math.ceil(records / recordsPerBatch)
         const shape = { partitions, batches, recordsPerBatch, recordBytes, window: 10 }
         await rawProduce({ port, topic, ...shape })
-        const { perSecond: rate, loadShare } = await consumePerf({ port, topic, records })
-        return { values: [rate], loadShare }
+        const consume = () => consumePerf({ port, topic, records })
+        const { result, cost } = await withCost(broker, records, consume)
+        return { values: [result.perSecond, cost], loadShare: result.loadShare }
       }),
   }
 }

@@ -1,7 +1,7 @@
 /** How fast are records produced with acks=all? With Kafka's own tool, and with ready batches. */
 
 import { type KafkaDurability, kafkaContenders, producePerf } from './kafka-peers.ts'
-import { withTopic } from './kafka-topics.ts'
+import { costPerRecord, withCost, withTopic } from './kafka-topics.ts'
 import { rawProduce } from './load/kafka-raw.ts'
 import { type Case, type Figure, perSecond, type Question } from './question.ts'
 
@@ -17,12 +17,12 @@ function toolCase(
   const where = `${partitions} partition${partitions > 1 ? 's' : ''}`
   return {
     name: `kafka-producer-perf-test, ${recordBytes} B, ${where}${with_}`,
-    figures: [recordsPerSecond],
+    figures: [recordsPerSecond, costPerRecord],
     measure: broker =>
       withTopic(broker, partitions, async ({ port, topic }) => {
         const load = { port, topic, records, recordBytes, properties }
-        const { perSecond: rate, loadShare } = await producePerf(load)
-        return { values: [rate], loadShare }
+        const { result, cost } = await withCost(broker, records, () => producePerf(load))
+        return { values: [result.perSecond, cost], loadShare: result.loadShare }
       }),
   }
 }
@@ -32,13 +32,15 @@ function rawCase(recordBytes: number, partitions: number, records: number): Case
   const batches = Math.ceil(records / recordsPerBatch)
   return {
     name: `ready batches of ${recordsPerBatch}, ${recordBytes} B, ${partitions} partition${partitions > 1 ? 's' : ''}`,
-    figures: [recordsPerSecond],
+    figures: [recordsPerSecond, costPerRecord],
     measure: broker =>
       withTopic(broker, partitions, async ({ port, topic }) => {
         const shape = { partitions, batches, recordsPerBatch, recordBytes, window: 10 }
-        const { elapsedMs, processorShare } = await rawProduce({ port, topic, ...shape })
-        const rate = ((batches * recordsPerBatch) / elapsedMs) * 1000
-        return { values: [rate], loadShare: processorShare }
+        const sent = batches * recordsPerBatch
+        const produce = () => rawProduce({ port, topic, ...shape })
+        const { result, cost } = await withCost(broker, sent, produce)
+        const rate = (sent / result.elapsedMs) * 1000
+        return { values: [rate, cost], loadShare: result.processorShare }
       }),
   }
 }
