@@ -27,7 +27,7 @@ import { Link, type Publication, type Settings } from './link.ts'
 import { envelopeOf, ownHeaders, type Way } from './messages.ts'
 import { type Place, partitionsMax, partitionsOf, partOf, placeOf } from './names.ts'
 import { Register } from './register.ts'
-import { supportOf } from './support.ts'
+import { cautionsOf, supportOf } from './support.ts'
 import { peekAt, takeFrom } from './taking.ts'
 import { Topics } from './topics.ts'
 import { Waits } from './waits.ts'
@@ -59,8 +59,11 @@ class RabbitDriver implements Driver {
     return supportOf(feature, endpoint)
   }
 
-  cautions(): Promise<readonly Caution[]> {
-    return Promise.resolve([])
+  cautions(
+    endpoint: Endpoint,
+    use: { readonly concurrency: number; readonly timeoutMs: number },
+  ): Promise<readonly Caution[]> {
+    return Promise.resolve(cautionsOf(endpoint, use))
   }
 
   async prepare(endpoint: Endpoint): Promise<void> {

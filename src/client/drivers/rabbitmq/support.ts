@@ -1,7 +1,15 @@
 /** What can be done on RabbitMQ over AMQP 0-9-1, natively or by the driver, and what cannot. */
 
+import { backoffMs } from '../../backoff.ts'
 import type { Endpoint } from '../../driver.ts'
-import { emulated, type Feature, impossible, native, type Support } from '../../features.ts'
+import {
+  type Caution,
+  emulated,
+  type Feature,
+  impossible,
+  native,
+  type Support,
+} from '../../features.ts'
 import { partitionsOf } from './names.ts'
 
 const levelsMax = 255
@@ -56,7 +64,7 @@ export function supportOf(feature: Feature, endpoint: Endpoint): Support {
       )
     case 'key':
       return emulated(
-        `${partitionsOf(endpoint)} queues with one active consumer each; after the loss of a consumer, what it had comes again in order`,
+        `${partitionsOf(endpoint)} queues with one active consumer each: the first consumer has all of them, others take over when it goes`,
       )
     case 'priority':
       return priority(name, keyed, levels)
@@ -93,6 +101,28 @@ export function supportOf(feature: Feature, endpoint: Endpoint): Support {
     case 'depth':
       return emulated('what is in hand is only known of this connection’s own consumers')
   }
+}
+
+/** A consumer's message may be unsettled so long, unless the broker is set up otherwise. */
+const consumerTimeoutMs = 30 * 60_000
+
+/** What the broker does not tell over AMQP, and its users should know. */
+export function cautionsOf(
+  endpoint: Endpoint,
+  { timeoutMs }: { readonly timeoutMs: number },
+): readonly Caution[] {
+  const { name, keyed, retry } = endpoint
+  const cautions: Caution[] = []
+  const waits = Array.from({ length: Math.max(0, Math.min(retry.attempts - 1, 1000)) }, (_, at) =>
+    backoffMs(retry.backoff, at + 1),
+  )
+  const waitMs = keyed ? Math.max(0, ...waits) : 0
+  if (Math.max(timeoutMs, waitMs) >= consumerTimeoutMs) {
+    const what = waitMs >= consumerTimeoutMs ? 'a wait between attempts' : 'a handler'
+    const why = `${what} of ${name} may take longer than 30 minutes, after which the broker takes its messages back (consumer_timeout); it has to be set higher.`
+    cautions.push({ code: 'SPILLWAY_P_LEASE', feature: 'lease', why })
+  }
+  return cautions
 }
 
 function priority(name: string, keyed: boolean, levels: number): Support {
