@@ -44,7 +44,10 @@ export function contractsOf(name: string) {
 }
 
 const [url, host, name, place] = process.argv.slice(2)
-if (url !== undefined && host !== undefined && name !== undefined) await serve(url, host, name)
+const isProgram = process.argv[1]?.endsWith('crashing-service.js') === true
+if (isProgram && url !== undefined && host !== undefined && name !== undefined) {
+  await serve(url, host, name)
+}
 
 /** The process is gone at once: nothing is flushed, nobody is told. */
 function dieAt(here: Place): void {

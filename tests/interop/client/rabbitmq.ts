@@ -3,6 +3,7 @@
 import { temporaryFolder } from '../../harness/process.ts'
 import { fetchRabbitmq, startRabbitmq } from '../peers/rabbitmq.ts'
 import type { Choice, Report, Suite } from '../suite.ts'
+import { runGuarantees } from './guarantees.ts'
 import { runConformance, runLosses, runRestart } from './suite.ts'
 
 export const rabbitmqClient: Suite = { name: 'client/rabbitmq', run }
@@ -22,6 +23,7 @@ async function run(report: Report, choice: Choice): Promise<void> {
     const url = urlOf(running.amqpPort)
     await runConformance(report, choice, { broker, url, unitMs: 60, atATime: 4 })
     await runLosses(report, choice, { broker, port: running.amqpPort, url: urlOf })
+    await runGuarantees(report, choice, { broker, url })
   } finally {
     await running.stop()
   }

@@ -1,0 +1,103 @@
+/** Parts of the driver for RabbitMQ that need no broker: names, waits, envelopes. */
+
+import assert from 'node:assert/strict'
+import { describe, it } from 'node:test'
+import type { AsyncMessage } from 'rabbitmq-client'
+import { SeededRandom } from '../../../base/random.ts'
+import { attemptOf } from './delivery.ts'
+import { bodyOf, copyOf, envelopeOf, keepBytes, ownHeaders, storedOf } from './messages.ts'
+import { groupName, partOf } from './names.ts'
+import { roundUp, waitMaxMs } from './waits.ts'
+
+function incoming(fields: object): AsyncMessage {
+  const body = Buffer.from('{}')
+  return { deliveryTag: 1, redelivered: false, routingKey: 'q', body, ...fields } as AsyncMessage
+}
+
+describe('the RabbitMQ driver', () => {
+  it('rounds waits up, by a sixteenth at most, to few different ones', () => {
+    const random = new SeededRandom(1)
+    const found = new Set<number>()
+    for (let turn = 0; turn < 10_000; turn++) {
+      const ms = 1 + (random.uint32() % waitMaxMs)
+      const rounded = roundUp(ms)
+      assert.ok(rounded >= ms && rounded <= ms * (1 + 1 / 16) + 1, `${ms} became ${rounded}`)
+      assert.equal(roundUp(rounded), rounded)
+      found.add(rounded)
+    }
+    assert.ok(found.size <= 16 * 32)
+  })
+
+  it('puts a key always into the same part, and fills the parts', () => {
+    const counts = [0, 0, 0, 0]
+    for (let n = 0; n < 1000; n++) {
+      const part = partOf(`key-${n}`, '', 4)
+      assert.equal(partOf(`key-${n}`, 'another id', 4), part)
+      counts[part]!++
+    }
+    for (const count of counts) assert.ok(count > 150, String(counts))
+    // As FNV-1a says it, for those who write in other languages.
+    assert.equal(partOf('a', '', 1 << 30), 0xe40c292c % (1 << 30))
+  })
+
+  it('gives a group with any name a queue', () => {
+    assert.equal(groupName('t', 'billing'), 't~g.billing')
+    assert.match(groupName('t', 'žlutý ~ kůň'), /^t~g\.sha256-[0-9a-f]{64}$/)
+    assert.notEqual(groupName('t', 'a~b'), groupName('t', 'a b'))
+  })
+
+  it('adds up attempts: those before, those that the broker counts, and the corrections', () => {
+    const counted = { 'x-delivery-count': 3, [ownHeaders.attempt]: 2 }
+    const message = incoming({ headers: counted })
+    assert.equal(attemptOf(incoming({}), undefined), 1)
+    assert.equal(attemptOf(message, undefined), 5)
+    assert.equal(attemptOf(message, { attempts: -2, dueAt: 0, at: 0 }), 3)
+    assert.equal(attemptOf(message, { attempts: -9, dueAt: 0, at: 0 }), 2)
+  })
+
+  it('keeps a message as it was sent, and shows nothing of its own', () => {
+    const headers = { 'content-type': 'text/plain', 'spillway-id': 'i', tenant: 'ada' }
+    const envelope = envelopeOf({ id: 'i', headers }, 1234, { routingKey: 'q' })
+    const stored = storedOf(incoming(envelope), 'p')
+    assert.deepEqual(stored.headers, headers)
+    assert.equal(stored.time, 1234)
+    const long = { ...headers, 'spillway-id': 'x'.repeat(300) }
+    const other = envelopeOf({ id: long['spillway-id'], headers: long }, 1, { routingKey: 'q' })
+    assert.equal(other.messageId, undefined)
+    assert.deepEqual(storedOf(incoming(other), 'p').headers, long)
+  })
+
+  it('copies what others wrote, without what the broker wrote', () => {
+    const headers = { 'x-death': [], 'x-delivery-count': 2, 'x-mine': 1, tenant: 'ada' }
+    const message = incoming({ headers, correlationId: 'c', replyTo: 'r', type: 't' })
+    const copy = copyOf(message, { routingKey: 'q', headers: { [ownHeaders.attempt]: 2 } })
+    assert.deepEqual(copy.headers, { 'x-mine': 1, tenant: 'ada', [ownHeaders.attempt]: 2 })
+    const { correlationId, replyTo, type, routingKey } = copy
+    assert.deepEqual(
+      { correlationId, replyTo, type, routingKey },
+      {
+        correlationId: 'c',
+        replyTo: 'r',
+        type: 't',
+        routingKey: 'q',
+      },
+    )
+  })
+
+  it('hides JSON from the library, and writes it again where that is impossible', () => {
+    const fields: { contentType?: string | undefined } = { contentType: 'application/json' }
+    let seen: unknown = 'nothing'
+    const channel = {
+      _onHeader: (frame: { fields: { contentType?: string | undefined } }) => {
+        seen = frame.fields.contentType
+      },
+    }
+    keepBytes(channel)
+    channel._onHeader({ fields })
+    assert.equal(seen, undefined)
+    assert.equal(storedOf(incoming(fields), 'p').headers['content-type'], 'application/json')
+    keepBytes({})
+    const parsed = incoming({ body: { n: 1 } })
+    assert.equal(new TextDecoder().decode(bodyOf(parsed)), '{"n":1}')
+  })
+})
