@@ -11,10 +11,11 @@ import {
   windowCount,
 } from './load/client.ts'
 import { openBareRabbitmq } from './load/client-rabbitmq.ts'
+import { openBareRedis } from './load/client-redis.ts'
 
 const bare: {
   readonly [driver in ClientLoad['driver']]: (url: string, queue: string) => Promise<Side>
-} = { rabbitmq: openBareRabbitmq }
+} = { rabbitmq: openBareRabbitmq, redis: openBareRedis }
 
 /** The code is compiled, and the connection at its speed, when the measurement begins. */
 const warmUp = 5000

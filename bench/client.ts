@@ -8,6 +8,7 @@ import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import { startSpillway } from '../tests/harness/broker.ts'
 import { fetchRabbitmq, startRabbitmq } from '../tests/interop/peers/rabbitmq.ts'
+import { fetchRedis, startRedis } from '../tests/interop/peers/redis.ts'
 import type { ClientLoad, ClientResult } from './load/client.ts'
 import type { AloneCase, AloneQuestion, Figure, Measurement } from './question.ts'
 
@@ -44,6 +45,23 @@ const subjects: readonly Subject[] = [
     start: async () => {
       const { amqpPort, stop } = await startRabbitmq()
       return { url: `amqp://guest:guest@127.0.0.1:${amqpPort}`, stop }
+    },
+  },
+  {
+    driver: 'redis',
+    server: 'Spillway',
+    start: async () => {
+      const { redisPort, stop } = await startSpillway()
+      return { url: `redis://127.0.0.1:${redisPort}`, stop }
+    },
+  },
+  {
+    driver: 'redis',
+    server: 'Redis',
+    missing: fetchRedis,
+    start: async () => {
+      const { redisPort, stop } = await startRedis()
+      return { url: `redis://127.0.0.1:${redisPort}`, stop }
     },
   },
 ]

@@ -1,7 +1,7 @@
 /** The load of the question `client`: the same messages, with the client and without it. */
 
 export interface ClientLoad {
-  readonly driver: 'rabbitmq'
+  readonly driver: 'rabbitmq' | 'redis'
   readonly url: string
   readonly how: 'client' | 'bare'
   readonly what: 'send' | 'consume'
