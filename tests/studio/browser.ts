@@ -90,6 +90,8 @@ export async function startStudio(): Promise<Studio> {
     response.writeHead(200, {
       'content-type': types[extname(path)] ?? 'application/octet-stream',
       'content-security-policy': policy,
+      // As the broker does: what has its contents in its name is asked for once.
+      'cache-control': pathname.startsWith('/assets/') ? 'max-age=31536000, immutable' : 'no-cache',
     })
     response.end(readFileSync(path))
   })

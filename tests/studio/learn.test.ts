@@ -171,6 +171,19 @@ describe('Learn, in a real Chromium', { skip: noChromium }, () => {
     }
   })
 
+  it('measures the speed of the three guarantees in the page', async () => {
+    const { page } = await studio.open('/learn/guarantees')
+    await page.getByRole('button', { name: 'Measure the speed here' }).click()
+    const cells = page.locator('[data-speed]')
+    await cells
+      .filter({ hasText: /^[\d,]+$/ })
+      .nth(2)
+      .waitFor()
+    for (const text of await cells.allTextContents()) {
+      assert.ok(Number(text.replace(/,/g, '')) > 0, text)
+    }
+  })
+
   it('fits a telephone: no page scrolls sideways at 390 pixels', async () => {
     const { page } = await studio.open('/', { width: 390 })
     for (const path of ['/', ...chapters.map(chapter => `/learn/${chapter}`)]) {

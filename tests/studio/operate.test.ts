@@ -152,6 +152,25 @@ describe('the live pages', { skip: noChromium }, () => {
     await opened.close()
   })
 
+  it('purges and deletes a queue by its buttons, after asking', async () => {
+    const queues = [{ name: 'short-lived', config: { queue: {} } }]
+    await post('/api/definitions', { spillway: 1, queues })
+    await post('/api/queues/short-lived/messages', { messages: [{ body: 'a' }, { body: 'b' }] })
+    const opened = await open('/operate/queues/short-lived')
+    const { page } = opened
+    await page.getByRole('button', { name: 'Purge…' }).click()
+    await page.getByRole('button', { name: 'Purge 2 messages' }).click()
+    await page.locator('.note', { hasText: '2 messages were purged' }).waitFor()
+    await page.getByRole('button', { name: 'Delete…' }).click()
+    await page.getByRole('button', { name: 'Delete “short-lived”' }).click()
+    await page.waitForURL('**/operate/queues')
+    assert.equal((await ask<QueuePage>('/api/queues?search=short-lived')).total, 0)
+    // The page may ask for the queue's messages once more while it goes.
+    const problems = opened.problems.filter(text => !text.includes('404'))
+    expectClean({ ...opened, problems })
+    await opened.close()
+  })
+
   it('groups dead letters by reason, redrives exactly the selected, and takes it back', async () => {
     const bodies = async (queue: string) => {
       const { messages } = await ask<Browse>(`/api/queues/${queue}/messages`)
@@ -217,9 +236,11 @@ describe('the live pages', { skip: noChromium }, () => {
   }
   for (const colours of ['light', 'dark'] as const) {
     it(`fits wide and narrow, and axe-core finds nothing on any page, in ${colours}`, async () => {
+      const opened = await open('/operate', { colours })
+      const { page } = opened
       for (const [name, path] of Object.entries(pages)) {
-        const opened = await open(path, { colours })
-        const { page } = opened
+        await page.setViewportSize({ width: 1280, height: 900 })
+        await page.goto(url + path)
         await settle(page, name)
         for (const width of [1280, 390]) {
           await page.setViewportSize({ width, height: 900 })
@@ -236,8 +257,8 @@ describe('the live pages', { skip: noChromium }, () => {
         const rules = colours === 'light' ? '{}' : '{ runOnly: ["color-contrast"] }'
         assert.deepEqual(await violations(page, rules), [], `${name}, ${colours}`)
         expectClean(opened)
-        await opened.close()
       }
+      await opened.close()
     })
   }
 
@@ -276,8 +297,9 @@ async function settle(page: Page, name: string): Promise<void> {
     .locator(wanted[name] ?? 'main h1')
     .first()
     .waitFor()
-  if (name === 'overview' || name === 'chart')
-    await page.locator('.time-chart canvas').first().waitFor()
+  if (name === 'overview') await page.locator('.time-chart canvas').first().waitFor()
+  // A queue that was filled before the first sample has no history, and says so.
+  if (name === 'chart') await page.locator('.time-chart :is(canvas, .note)').first().waitFor()
   if (name === 'queue') {
     await page.locator('.message-line', { hasText: 'amqplib' }).first().click()
     await page.locator('.message .facts').waitFor()
