@@ -32,8 +32,11 @@ export class Ledger {
     return this.effects.get(service)?.size ?? 0
   }
 
-  /** One sentence for each thing that is wrong; none: the books balance. */
-  faults(services, deadLetters) {
+  /**
+   * One sentence for each thing that is wrong; none: the books balance. `isExact`: every effect was
+   * to be written one time, so that a repeat is a mistake.
+   */
+  faults(services, deadLetters, { isExact = false } = {}) {
     const good = [...this.orders].filter(([, order]) => !order.poisoned)
     const poisoned = this.orders.size - good.length
     const faults = []
@@ -45,6 +48,7 @@ export class Ledger {
         if (!this.orders.has(id)) faults.push(`${service}: ${id} was never ordered`)
       }
     }
+    if (isExact && this.repeats > 0) faults.push(`${this.repeats} effects were written twice`)
     const due = good.reduce((sum, [, { total }]) => sum + total, 0)
     const paid = [...(this.effects.get('payments')?.values() ?? [])].reduce((a, b) => a + b, 0)
     if (paid !== due) faults.push(`paid ${paid}, ordered for ${due}`)

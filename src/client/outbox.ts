@@ -1,7 +1,7 @@
 /**
  * The outbox: messages that are sent if, and only if, a database transaction is committed. They are
  * written beside the data, in the user's own transaction; a relay sends what is committed, in
- * order, and takes it out.
+ * order for each queue and topic, and takes it out.
  *
  *     begin ── insert order ── insert message ── commit      relay: read ── send ── delete
  *
@@ -201,23 +201,32 @@ export class Outbox<Tx> implements AsyncDisposable {
     }
   }
 
-  /** In order; what fails for now stops those behind it. */
+  /** In order for each queue or topic; what fails for now stops those behind it in there. */
   async #sendRows(
     rows: readonly OutboxRow[],
   ): Promise<RelayStep & { readonly failure: Error | undefined }> {
     const sent: string[] = []
     const refused: { sequence: string; why: string }[] = []
     let failure: Error | undefined
-    for (const batch of batchesOf(rows, this.#session.now)) {
-      if (failure !== undefined) break
-      const errors = await this.#sendBatch(batch.messages)
-      for (const [index, sequence] of batch.sequences.entries()) {
-        const error = batch.why ?? errors[index]
-        if (error === undefined) sent.push(sequence)
-        else if (isForGood(error)) refused.push({ sequence, why: error.message })
-        else failure ??= error
+    const sendInOrder = async (batches: readonly Batch[]): Promise<void> => {
+      for (const { messages, sequences } of batches) {
+        const errors = await this.#sendBatch(messages)
+        let isStopped = false
+        for (const [index, sequence] of sequences.entries()) {
+          const error = errors[index]
+          if (error === undefined) sent.push(sequence)
+          else if (isForGood(error)) refused.push({ sequence, why: error.message })
+          else {
+            failure ??= error
+            isStopped = true
+          }
+        }
+        if (isStopped) return
       }
     }
+    const { places, unreadable } = batchesOf(rows, this.#session.now)
+    refused.push(...unreadable)
+    await Promise.all(places.map(sendInOrder))
     return { sent, refused, failure }
   }
 
@@ -240,39 +249,41 @@ function isForGood(error: Error): boolean {
 
 /** Rows that go to the backend in one call. */
 interface Batch {
-  readonly messages: readonly Outgoing[]
-  readonly sequences: readonly string[]
-  /** The row is no message, so it is alone. */
-  readonly why?: Error | undefined
+  readonly messages: Outgoing[]
+  readonly sequences: string[]
 }
 
 /**
- * Neighbours for one endpoint go together, but no two of one key: if the first were not confirmed
- * and the second was, their order would be lost.
+ * What is for one endpoint goes together, but no two of one key: if the first were not
+ * confirmed and the second was, their order would be lost.
  */
-function batchesOf(rows: readonly OutboxRow[], now: number): Batch[] {
-  const batches: Batch[] = []
-  let open: { messages: Outgoing[]; sequences: string[]; place: string } | undefined
-  const keys = new Set<string>()
+function batchesOf(
+  rows: readonly OutboxRow[],
+  now: number,
+): { readonly places: readonly (readonly Batch[])[]; readonly unreadable: RelayStep['refused'] } {
+  const places = new Map<string, { readonly batches: Batch[]; readonly keys: Set<string> }>()
+  const unreadable: { sequence: string; why: string }[] = []
   for (const row of rows) {
     const { sequence } = row
     const message = messageOf(row, now)
     if (message instanceof Error) {
-      batches.push({ messages: [], sequences: [sequence], why: message })
-      open = undefined
+      unreadable.push({ sequence, why: message.message })
       continue
     }
-    const place = `${message.to.kind} ${message.to.name}`
-    if (open?.place !== place || (message.key !== undefined && keys.has(message.key))) {
-      open = { messages: [], sequences: [], place }
-      keys.clear()
-      batches.push(open)
+    const name = `${message.to.kind} ${message.to.name}`
+    const place = places.get(name) ?? { batches: [], keys: new Set() }
+    places.set(name, place)
+    const { key } = message
+    if (place.batches.length === 0 || (key !== undefined && place.keys.has(key))) {
+      place.batches.push({ messages: [], sequences: [] })
+      place.keys.clear()
     }
-    open.messages.push(message)
-    open.sequences.push(sequence)
-    if (message.key !== undefined) keys.add(message.key)
+    const batch = place.batches.at(-1)!
+    batch.messages.push(message)
+    batch.sequences.push(sequence)
+    if (key !== undefined) place.keys.add(key)
   }
-  return batches
+  return { places: [...places.values()].map(({ batches }) => batches), unreadable }
 }
 
 /** A row beside its body. `v` is raised when an older reader would misunderstand it. */
@@ -312,10 +323,10 @@ function messageOf(row: OutboxRow, now: number): Outgoing | ClientError {
   try {
     written = JSON.parse(row.message) as Written
   } catch (error) {
-    return unreadable(row, (error as Error).message)
+    return unreadableRow(row, (error as Error).message)
   }
   if (written.v !== 1)
-    return unreadable(row, `it has version ${written.v}, and this client reads 1`)
+    return unreadableRow(row, `it has version ${written.v}, and this client reads 1`)
   const { to, key, headers, dedupeId, dueAt, ttlMs, priority } = written
   const body = written.isBase64 === true ? decodeBase64(row.body) : encodeUtf8(row.body)
   const delayMs = dueAt === undefined ? 0 : Math.max(0, dueAt - now)
@@ -323,7 +334,7 @@ function messageOf(row: OutboxRow, now: number): Outgoing | ClientError {
   return { to, group: undefined, id, key, body, headers, dedupeId, delayMs, ttlMs, priority }
 }
 
-function unreadable({ id }: OutboxRow, reason: string): ClientError {
+function unreadableRow({ id }: OutboxRow, reason: string): ClientError {
   const why = `the outbox row of message ${id} cannot be read: ${reason}.`
   return new ClientError({ code: 'SPILLWAY_E_ROW', why })
 }

@@ -65,7 +65,7 @@ export async function startPostgres(): Promise<Postgres> {
     { ...who, cwd: host, encoding: 'utf8' },
   )
   if (made.status !== 0) throw new Error(`initdb: ${made.stderr}`)
-  const settings = ['-c', 'listen_addresses=', '-c', 'fsync=off', '-c', 'max_connections=50']
+  const settings = ['-c', 'listen_addresses=', '-c', 'fsync=off', '-c', 'max_connections=100']
   const server = spawn(join(folder, 'postgres'), ['-D', data, '-k', host, ...settings], {
     ...who,
     cwd: host,
