@@ -37,15 +37,15 @@ const names: { readonly [backend: string]: string } = {
 const unserved: { readonly [path: string]: readonly [title: string, why: string] } = {
   '/operate/groups': [
     'Groups',
-    'A client sees the group that it is in, not those of others. How far a group has come is on the page of its topic, where the backend tells.',
+    'The client’s drivers consume in a group; they do not list groups, nor set their places. The backend’s own tools do.',
   ],
   '/operate/connections': [
     'Connections',
-    'A client sees its own connection alone. Who else is connected, the broker’s own tools tell.',
+    'A driver knows its own connection alone. Who else is connected, the broker’s own tools tell.',
   ],
   '/operate/definitions': [
     'Definitions',
-    'What queues are set to be is not told to clients. `spillway plan` says what this backend does with your contracts.',
+    'The client’s drivers do not read back how a queue is set up. `spillway plan` says what this backend does with your contracts.',
   ],
   '/operate/api': [
     'JSON API',
@@ -203,7 +203,7 @@ function WatchForm({ again }: { readonly again: () => void }) {
       </header>
       <div class="body stack">
         <p class="note">
-          A client cannot ask for the list of all queues here, so they are named. Nothing is made by
+          The client’s drivers have no list of all queues, so they are named. Nothing is made by
           looking.
         </p>
         <div class="fields">
