@@ -42,6 +42,12 @@ describe('an address of SQS', () => {
     assert.equal(waitSeconds, 20)
   })
 
+  it('of AWS names its region', () => {
+    const { endpoint, region } = parseUrl('sqs://sqs.eu-west-1.amazonaws.com')
+    assert.equal(endpoint, 'https://sqs.eu-west-1.amazonaws.com')
+    assert.equal(region, 'eu-west-1')
+  })
+
   for (const url of ['sqs://h?x=1', 'sqs://h/path', 'sqs://h?wait=21', 'sqs://h?tls=1']) {
     it(`${url} is refused`, () => assert.throws(() => parseUrl(url), { code: 'SPILLWAY_E_URL' }))
   }

@@ -25,6 +25,7 @@ const parameters = ['region', 'tls', 'wait']
 const waitDefault = 2
 const waitMax = 20
 const elsewhereRegion = 'us-east-1'
+const awsHost = /^sqs\.([a-z0-9-]+)\.amazonaws\.com$/
 const anyCredentials = { accessKeyId: 'spillway', secretAccessKey: 'spillway' }
 /** A long poll holds its connection; sends must not wait behind them. */
 const socketsMax = 1000
@@ -89,7 +90,7 @@ export function parseUrl(url: string): Address {
     if (!parameters.includes(name)) throw wrongUrl(url, `nothing is called ${name}`)
   }
   if (pathname !== '/' && pathname !== '') throw wrongUrl(url, 'it has a path')
-  const region = searchParams.get('region') ?? undefined
+  const region = searchParams.get('region') ?? awsHost.exec(parsed.hostname)?.[1]
   const credentials =
     username === ''
       ? undefined
