@@ -12,10 +12,11 @@ import {
 } from './load/client.ts'
 import { openBareRabbitmq } from './load/client-rabbitmq.ts'
 import { openBareRedis } from './load/client-redis.ts'
+import { openBareSqs } from './load/client-sqs.ts'
 
 const bare: {
   readonly [driver in ClientLoad['driver']]: (url: string, queue: string) => Promise<Side>
-} = { rabbitmq: openBareRabbitmq, redis: openBareRedis }
+} = { rabbitmq: openBareRabbitmq, redis: openBareRedis, sqs: openBareSqs }
 
 /** The code is compiled, and the connection at its speed, when the measurement begins. */
 const warmUp = 5000

@@ -64,6 +64,14 @@ const subjects: readonly Subject[] = [
       return { url: `redis://127.0.0.1:${redisPort}`, stop }
     },
   },
+  {
+    driver: 'sqs',
+    server: 'Spillway',
+    start: async () => {
+      const { sqsPort, stop } = await startSpillway()
+      return { url: `sqs://key:secret@127.0.0.1:${sqsPort}?region=eu-west-1&wait=1`, stop }
+    },
+  },
 ]
 
 const figures: readonly Figure[] = [
