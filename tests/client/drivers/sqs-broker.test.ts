@@ -315,6 +315,16 @@ describe('the driver for SQS and others', { concurrency: 8 }, () => {
     client.destroy()
   })
 
+  it('drops a queue with what there is of it, and again', async () => {
+    await using at = await place()
+    const bus = await at.open()
+    const q = queue<Item>('q')
+    await bus.send(q, { n: 1 })
+    await bus.drop(q)
+    await bus.drop(q)
+    assert.equal((await bus.depth(q)).ready, 0)
+  })
+
   it('two contracts whose names come out as one are refused, across applications, too', async () => {
     await using at = await place()
     const bus = await at.open()

@@ -84,13 +84,18 @@ export class Queues {
     return Attributes
   }
 
+  /** What is not there need not go. */
   async drop(endpoint: Endpoint): Promise<void> {
-    const place = await this.find(endpoint)
-    this.forget(place.name)
-    await this.#requests.call(
-      client => client.send(new DeleteQueueCommand({ QueueUrl: place.url })),
-      { about: `${place.name}: DeleteQueue`, isRepeatable: true },
-    )
+    try {
+      const place = await this.find(endpoint)
+      this.forget(place.name)
+      await this.#requests.call(
+        client => client.send(new DeleteQueueCommand({ QueueUrl: place.url })),
+        { about: `${place.name}: DeleteQueue`, isRepeatable: true },
+      )
+    } catch (error) {
+      if (!isMissing(error)) throw error
+    }
   }
 
   #keep(name: string, finding: Promise<Place>): Promise<Place> {
