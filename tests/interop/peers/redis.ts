@@ -39,16 +39,18 @@ export async function startRedis(
     readonly sync?: 'always' | 'everysec'
     /** Of one that ran before: it begins with what that had. */
     readonly folder?: string
+    /** In memory only: what is started again is empty. */
+    readonly isForgetful?: boolean
   } = {},
 ): Promise<RunningRedis> {
   const port = await freePort()
-  const { sync = 'always', folder = temporaryFolder('redis') } = options
+  const { sync = 'always', folder = temporaryFolder('redis'), isForgetful = false } = options
   const startedAt = performance.now()
   const child = startChild(
     serverFile,
     [
       ...['--port', String(port), '--bind', '127.0.0.1', '--dir', folder],
-      ...['--save', '', '--appendonly', 'yes', '--appendfsync', sync],
+      ...['--save', '', '--appendonly', isForgetful ? 'no' : 'yes', '--appendfsync', sync],
     ],
     {},
   )

@@ -81,6 +81,15 @@ async function reconcile(link: Link, endpoint: Endpoint, stored: Layout): Promis
   return { ...stored, levels: endpoint.levels }
 }
 
+export async function restoreLayout(link: Link, layout: Layout): Promise<void> {
+  const { kind, keyed, levels, partitions, generation } = layout
+  const facts = { kind, keyed: keyed ? '1' : '0', levels, partitions, generation }
+  const fields = Object.entries(facts).flatMap(([field, value]) => [field, String(value)])
+  // What is without a generation never had this hash: the replies of a client.
+  if (generation !== '') await link.command(['HSET', keyOf(layout.name, 'meta'), ...fields])
+  await makeGroups(link, layout)
+}
+
 /** A queue's group begins with what is there: somebody else may have filled the stream. */
 export async function makeGroups(link: Link, layout: Layout): Promise<void> {
   if (layout.kind === 'topic') {

@@ -1,7 +1,7 @@
 /** What consumers do about reads that wait, and about reads that fail. */
 
 import { ClientError } from '../../errors.ts'
-import { findLayout, makeGroup } from './layout.ts'
+import { findLayout, makeGroup, restoreLayout } from './layout.ts'
 import { BrokenLink, type Link, replyCode } from './link.ts'
 import type { Source } from './names.ts'
 import type { Store } from './store.ts'
@@ -72,12 +72,17 @@ export async function mend(
 
 async function makeAgain(store: Store, source: Source): Promise<Error | undefined> {
   const { layout, streams, group } = source
-  if ((await findLayout(store.link, layout.name)) === undefined) {
+  const isThere = (await findLayout(store.link, layout.name)) !== undefined
+  const isNew = await store.hasRestarted()
+  if (!isThere && !isNew) {
     const why = `${layout.name} was deleted.`
     return new ClientError({ code: 'SPILLWAY_E_DELETED', backend: 'redis', why })
   }
+  if (!isThere) await restoreLayout(store.link, layout)
+  // All that a server has which began empty has come since.
+  const from = isNew ? '0' : '$'
   await Promise.all(
-    streams.map(({ key, keeps }) => makeGroup(store.link, key, group, keeps ? '$' : '0')),
+    streams.map(({ key, keeps }) => makeGroup(store.link, key, group, keeps ? from : '0')),
   )
   return undefined
 }

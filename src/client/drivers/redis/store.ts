@@ -17,6 +17,8 @@ export class Store {
   /** The server's wall clock less ours, in milliseconds. */
   #ahead = 0
   #idsMade = 0
+  /** Changes with each start of the server. */
+  #runId: string | undefined
   readonly #links = new Set<Link>()
 
   private constructor(link: Link, context: DriverContext) {
@@ -28,6 +30,7 @@ export class Store {
     const link = await Link.open(url, context, watch)
     const store = new Store(link, context)
     await store.readTime()
+    store.#runId = await store.#readRunId()
     return store
   }
 
@@ -76,6 +79,18 @@ export class Store {
     await makeGroups(this.link, layout)
     this.#layouts.set(name, layout)
     return layout
+  }
+
+  async #readRunId(): Promise<string | undefined> {
+    // Where INFO is refused, nobody can tell.
+    const info = String(await this.link.command(['INFO', 'server']).catch(() => ''))
+    return /run_id:(\w+)/.exec(info)?.[1]
+  }
+
+  /** Since we came: what it had in memory only is gone. */
+  async hasRestarted(): Promise<boolean> {
+    const runId = await this.#readRunId()
+    return runId !== undefined && runId !== this.#runId
   }
 
   forget(name: string): void {
