@@ -93,9 +93,12 @@ function startChild(args: readonly string[]): Child {
   }
 }
 
-/** As short as brokers allow, so that they soon give up a process that is gone. */
+/**
+ * A session as short as brokers allow; a transaction for longer than any case has, because a
+ * successor ends what a process that is gone has begun.
+ */
 function urlOf(proxy: KafkaProxy): string {
-  return `kafka://127.0.0.1:${proxy.port}?session=6s&transaction=2s&heartbeat=200ms&partitions=2`
+  return `kafka://127.0.0.1:${proxy.port}?session=6s&transaction=60s&heartbeat=200ms&partitions=2`
 }
 
 interface Aftermath {

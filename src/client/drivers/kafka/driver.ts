@@ -40,7 +40,7 @@ import {
 } from './names.ts'
 import { commitOffsets, committedOffsets, nobody, offsetsAt, partitionsOf } from './offsets.ts'
 import { Producer } from './producer.ts'
-import { audienceHeader, Reader } from './reader.ts'
+import { audienceHeader, Reader, type ReaderSetup } from './reader.ts'
 import { storedOf } from './records.ts'
 import { cautionsOf, supportOf } from './support.ts'
 import { conflict, dropGroup, dropTopics, ensureEndpoint, ensureTopic, truncate } from './topics.ts'
@@ -86,7 +86,8 @@ class KafkaDriver implements Driver {
     this.#context = context
     this.#producer = new Producer(cluster)
     const random = () => context.random.uint32().toString(36)
-    this.#transactor = new Transactor(cluster, `${context.name}-${random()}${random()}${random()}`)
+    const prefix = context.name.replace(/[^\w.-]/g, '_').slice(0, 40)
+    this.#transactor = new Transactor(cluster, `${prefix}-${random()}${random()}${random()}`)
   }
 
   support(feature: Feature, endpoint: Endpoint): Support {
@@ -268,7 +269,7 @@ class KafkaDriver implements Driver {
         topics: [endpoint.name],
         keyed: endpoint.keyed,
         audience: groupName,
-        dead: (delivery, settlement) => this.#settleDead(delivery, settlement),
+        ...this.#transactions,
         left: one => {
           if (this.#readers.get(group) === one)
             void one.ended.finally(() => this.#forgetReader(group, one))
@@ -290,7 +291,7 @@ class KafkaDriver implements Driver {
     let mover = this.#movers.get(name)
     if (mover === undefined) {
       mover = new Mover(this.#cluster, name, {
-        dead: (delivery, settlement) => this.#settleDead(delivery, settlement),
+        ...this.#transactions,
         move: delivery => this.#bring(endpoint, delivery),
       })
       this.#movers.set(name, mover)
@@ -318,6 +319,15 @@ class KafkaDriver implements Driver {
     }
     const message: Outgoing = { ...plain, to, id, key, body, headers }
     await this.commit({ send: [message], settle: [{ delivery, settlement: { kind: 'done' } }] })
+  }
+
+  /** What readers want of transactions. */
+  get #transactions(): Pick<ReaderSetup, 'transactionalId' | 'fence' | 'dead'> {
+    return {
+      transactionalId: this.#transactor.name,
+      fence: owner => this.#transactor.fence(owner),
+      dead: (delivery, settlement) => this.#settleDead(delivery, settlement),
+    }
   }
 
   async #settleDead(

@@ -9,6 +9,8 @@ import type { KafkaDelivery } from './delivery.ts'
 import { delayGroup, delayTopics } from './names.ts'
 import { Reader, type ReaderSetup } from './reader.ts'
 
+type Transactions = Pick<ReaderSetup, 'transactionalId' | 'fence' | 'dead'>
+
 const credit = 100
 /** How soon one hears of the first delayed message of a length that another process has sent. */
 const lookMs = 1000
@@ -17,7 +19,7 @@ export class Mover {
   readonly queue: string
   users = 0
   readonly #cluster: Cluster
-  readonly #setup: Pick<ReaderSetup, 'dead'>
+  readonly #setup: Transactions
   readonly #move: (delivery: KafkaDelivery) => Promise<void>
   #topics: readonly string[] = []
   #reader: Reader | undefined
@@ -28,7 +30,7 @@ export class Mover {
   constructor(
     cluster: Cluster,
     queue: string,
-    setup: Pick<ReaderSetup, 'dead'> & { move(delivery: KafkaDelivery): Promise<void> },
+    setup: Transactions & { move(delivery: KafkaDelivery): Promise<void> },
   ) {
     this.#cluster = cluster
     this.queue = queue
@@ -67,7 +69,9 @@ export class Mover {
       topics,
       keyed: false,
       audience: undefined,
-      dead: this.#setup.dead,
+      transactionalId: this.#setup.transactionalId,
+      fence: owner => this.#setup.fence(owner),
+      dead: (delivery, settlement) => this.#setup.dead(delivery, settlement),
       left: () => {
         this.#reader = undefined
         this.#topics = []

@@ -100,20 +100,26 @@ export async function partitionsOf(cluster: Cluster, topic: string): Promise<Par
   return leaders.map((_, partition) => ({ topic, partition }))
 }
 
-/** In the order asked; undefined: the group has committed nothing there. */
+type Committed = Omit<Commit, 'metadata'> & { readonly metadata: string | null }
+
+/**
+ * In the order asked; undefined: the group has committed nothing there. `stable`: a transaction that
+ * is about to end has its say first; `pending`: what was committed before it.
+ */
 export async function committedOffsets(
   cluster: Cluster,
   group: string,
   partitions: readonly Partition[],
-): Promise<readonly ((Omit<Commit, 'metadata'> & { metadata: string | null }) | undefined)[]> {
+  which: 'stable' | 'pending' = 'stable',
+): Promise<readonly (Committed | undefined)[]> {
   if (partitions.length === 0) return []
   const topics = [...groupBy(partitions)].map(([name, partitionIndexes]) => ({
     name,
     partitionIndexes,
   }))
   const asked = [{ groupId: group, memberId: null, memberEpoch: -1, topics }]
-  // Stable: a transaction that is about to end has its say first.
-  const response = await cluster.insist(cluster.main, { group }, fetchVersions, asked, true)
+  const isStable = which === 'stable'
+  const response = await cluster.insist(cluster.main, { group }, fetchVersions, asked, isStable)
   const found = new Map<string, { offset: number; metadata: string | null }>()
   for (const { name, partitions: answers } of response.groups[0]?.topics ?? []) {
     for (const { partitionIndex, committedOffset, metadata } of answers) {

@@ -4,12 +4,13 @@
  *
  * ```
  * offset     the watermark: everything below it is settled
- * metadata   1;SETTLED;HELD           numbers in base 36
+ * metadata   1;SETTLED;HELD;OWNER     numbers in base 36
  * SETTLED    GAP.COUNT,…              settled ranges above the watermark, each from the end of the
  *                                     one before
  * HELD       GAP*COUNT:ATTEMPT,…      handed out, COUNT neighbours (1: left out), at which attempt
  *                                     (1: left out)
  *            GAP:ATTEMPT@DUE          waits for its next attempt until DUE, wall-clock milliseconds
+ * OWNER      the transactional id of the process that has what is out
  * ```
  *
  * So a successor hands out no settled message again, and knows which ones were in somebody's hands.
@@ -79,7 +80,13 @@ export class Progress {
     }
   }
 
-  encode(): string {
+  /** Whether something was in somebody's hands. */
+  get isAnyOut(): boolean {
+    for (const { isOut } of this.#held.values()) if (isOut) return true
+    return false
+  }
+
+  encode(owner = ''): string {
     let at = this.watermark
     const settled = this.#settled.map(([start, end]) => {
       const text = `${(start - at).toString(base)}.${(end - start).toString(base)}`
@@ -101,7 +108,8 @@ export class Progress {
       index += count
     }
     if (settled.length === 0 && held.length === 0) return ''
-    return `${version};${settled.join(',')};${held.join(',')}`
+    const ownerIfAny = owner !== '' && this.isAnyOut ? `;${owner}` : ''
+    return `${version};${settled.join(',')};${held.join(',')}${ownerIfAny}`
   }
 
   isSettled(offset: number): boolean {
@@ -201,6 +209,12 @@ export class Progress {
     }
     return low
   }
+}
+
+/** The owner of what is out, in metadata of ours. */
+export function ownerOf(metadata: string | null): string | undefined {
+  const [kind, , , owner = ''] = (metadata ?? '').split(';')
+  return kind === version && owner !== '' ? owner : undefined
 }
 
 function isAlike(

@@ -20,8 +20,15 @@ import { apiIdOf, backend, closed, failure, isPassing, lost } from './failures.t
 import { Fetcher } from './fetcher.ts'
 import { Membership } from './membership.ts'
 import { dueHeader } from './names.ts'
-import { type Commit, commitOffsets, committedOffsets, type Member, offsetsAt } from './offsets.ts'
-import { Progress } from './progress.ts'
+import {
+  type Commit,
+  commitOffsets,
+  committedOffsets,
+  type Member,
+  offsetsAt,
+  type Partition,
+} from './offsets.ts'
+import { ownerOf, Progress } from './progress.ts'
 import { type FetchedRecord, storedOf } from './records.ts'
 import { Track } from './track.ts'
 
@@ -32,6 +39,10 @@ export interface ReaderSetup {
   readonly keyed: boolean
   /** Records for another group alone are skipped. */
   readonly audience: string | undefined
+  /** Whose transactions settle what is handed out here. */
+  readonly transactionalId: string
+  /** Ends the transactions of a process that had our messages before. */
+  fence(transactionalId: string): Promise<void>
   /** Dead letters need a transaction; that is the driver's. */
   dead(delivery: KafkaDelivery, settlement: Settlement): Promise<void>
   /** The last consumer has gone, or it has come to an end. */
@@ -150,7 +161,7 @@ export class Reader {
   }
 
   async #load(places: readonly { topic: string; partition: number }[]): Promise<void> {
-    const found = await committedOffsets(this.#cluster, this.setup.group!, places)
+    const found = await this.#committed(places)
     const without = places.filter((_, index) => found[index] === undefined)
     const firsts = await offsetsAt(this.#cluster, without, 'earliest')
     for (const [index, { topic, partition }] of places.entries()) {
@@ -158,6 +169,21 @@ export class Reader {
       const first = firsts.get(`${topic}:${partition}`) ?? 0
       this.#addTrack(topic, partition, commit?.offset ?? first, commit?.metadata ?? null)
     }
+  }
+
+  /**
+   * What the group has committed. One that had messages in its hands may have died within a
+   * transaction, which would hold up whoever reads what it sent, and us, until it times out.
+   */
+  async #committed(places: readonly Partition[]): ReturnType<typeof committedOffsets> {
+    const group = this.setup.group!
+    const before = await committedOffsets(this.#cluster, group, places, 'pending')
+    const owners = new Set(before.map(commit => ownerOf(commit?.metadata ?? null)))
+    owners.delete(undefined)
+    owners.delete(this.setup.transactionalId)
+    if (owners.size === 0) return committedOffsets(this.#cluster, group, places)
+    for (const owner of owners) await this.setup.fence(owner!)
+    return committedOffsets(this.#cluster, group, places)
   }
 
   #addTrack(topic: string, partition: number, offset: number, metadata: string | null): void {
@@ -429,7 +455,7 @@ export class Reader {
     const waiters = tracks.map(track => track.waiters.splice(0))
     const commits: Commit[] = tracks.map(track => {
       const { topic, partition } = track
-      return { topic, partition, ...track.encode() }
+      return { topic, partition, ...track.encode(this.setup.transactionalId) }
     })
     try {
       if (commits.length > 0) await commitOffsets(this.#cluster, this.member, commits)

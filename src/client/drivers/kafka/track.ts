@@ -101,12 +101,14 @@ export class Track {
   }
 
   /** For a commit; what does not fit is left out, the least important first. */
-  encode(): { readonly offset: number; readonly metadata: string } {
+  encode(owner: string): { readonly offset: number; readonly metadata: string } {
     const { progress } = this
-    let metadata = progress.encode()
+    let metadata = progress.encode(owner)
     this.#isFull = metadata.length > metadataBytesFull
     // Without who holds what, a crash costs no attempt; the settled ones stay settled.
-    if (metadata.length > metadataBytesMax) metadata = metadata.replace(/;[^;]*$/, ';')
+    if (metadata.length > metadataBytesMax) {
+      metadata = `${metadata.split(';', 2).join(';')};`
+    }
     // Beyond that a crash hands out again what was settled last.
     while (metadata.length > metadataBytesMax) metadata = metadata.replace(/[,;][^,;]*;$/, ';')
     return { offset: progress.watermark, metadata }

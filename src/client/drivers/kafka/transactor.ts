@@ -15,6 +15,7 @@ import {
   addPartitionsToTxnV3,
   endTxnV3,
   endTxnV4,
+  type initProducerIdV5,
   txnOffsetCommitV3,
   txnOffsetCommitV4,
 } from '@platformatic/kafka'
@@ -60,9 +61,10 @@ interface Identity {
 }
 
 export class Transactor {
+  /** Its transactional id: its own, because two of one name would fence each other. */
+  readonly name: string
   readonly #cluster: Cluster
   readonly #lane: Lane
-  readonly #name: string
   readonly #asked: Asked[] = []
   readonly #sequences = new Map<string, number>()
   #identity: Identity | undefined
@@ -71,7 +73,7 @@ export class Transactor {
   constructor(cluster: Cluster, name: string) {
     this.#cluster = cluster
     this.#lane = cluster.lane()
-    this.#name = name
+    this.name = name
   }
 
   /** Where each record is, when all of it has happened; rejects when nothing has. */
@@ -149,7 +151,8 @@ export class Transactor {
       try {
         return await this.#transactOnce(batch, settled, readers)
       } catch (error) {
-        if (!isOutOfGroup(error) || tries === triesMax) throw error
+        if (tries === triesMax || !(isOutOfGroup(error) || isFenced(error))) throw error
+        if (isFenced(error)) continue
         for (const reader of readers) await reader.membership?.refused(error).catch(() => {})
       }
     }
@@ -183,8 +186,20 @@ export class Transactor {
   /** Under a new identity whatever an earlier one had begun is aborted by the broker. */
   async #identify(): Promise<Identity> {
     if (this.#identity !== undefined) return this.#identity
-    const transactionalId = this.#name
-    const { producerId, producerEpoch } = await this.#cluster.insist(
+    const transactionalId = this.name
+    const { producerId, producerEpoch } = await this.#begin(transactionalId)
+    this.#sequences.clear()
+    this.#identity = { transactionalId, producerId, epoch: producerEpoch }
+    return this.#identity
+  }
+
+  /** Ends what a process of that id has begun, and keeps it from going on under its old identity. */
+  async fence(transactionalId: string): Promise<void> {
+    await this.#begin(transactionalId)
+  }
+
+  #begin(transactionalId: string): Promise<initProducerIdV5.InitProducerIdResponse> {
+    return this.#cluster.insist(
       this.#lane,
       { transaction: transactionalId },
       initVersions,
@@ -193,9 +208,6 @@ export class Transactor {
       -1n,
       -1,
     )
-    this.#sequences.clear()
-    this.#identity = { transactionalId, producerId, epoch: producerEpoch }
-    return this.#identity
   }
 
   async #produce(identity: Identity, records: readonly OutRecord[]): Promise<Landed[]> {
@@ -280,7 +292,7 @@ export class Transactor {
     const own = settled.filter(({ delivery }) => delivery.reader === reader)
     const tracks = [...new Set(own.map(({ delivery }) => delivery.track))]
     const commits = tracks.map(track => {
-      return { topic: track.topic, partition: track.partition, ...track.encode() }
+      return { topic: track.topic, partition: track.partition, ...track.encode(this.name) }
     })
     const { group, generation, memberId } = member
     const address = { transaction: transactionalId }
@@ -329,6 +341,12 @@ export class Transactor {
 function isOutOfGroup(error: unknown): boolean {
   const id = apiIdOf(error)
   return id === 'ILLEGAL_GENERATION' || id === 'UNKNOWN_MEMBER_ID' || id === 'REBALANCE_IN_PROGRESS'
+}
+
+/** Another process has taken over messages that we had, and has ended our transactions. */
+function isFenced(error: unknown): boolean {
+  const id = apiIdOf(error)
+  return id === 'INVALID_PRODUCER_EPOCH' || id === 'PRODUCER_FENCED'
 }
 
 function asError(error: unknown): Error {
