@@ -364,7 +364,7 @@ class KafkaDriver implements Driver {
     if (failed !== undefined) throw failed
     await holder.stop()
     const leaveLater = (): void => {
-      clock.schedule(lingerMs, () => void holder.close().catch(() => {}))
+      clock.schedule(lingerMs, () => void reader.leaveWhenEmpty(holder))
     }
     if (holder.out.size === 0) leaveLater()
     else holder.emptied = leaveLater

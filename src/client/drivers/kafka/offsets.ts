@@ -103,8 +103,8 @@ export async function partitionsOf(cluster: Cluster, topic: string): Promise<Par
 type Committed = Omit<Commit, 'metadata'> & { readonly metadata: string | null }
 
 /**
- * In the order asked; undefined: the group has committed nothing there. `stable`: a transaction that
- * is about to end has its say first; `pending`: what was committed before it.
+ * In the order asked; undefined: the group has committed nothing there. `stable`: a transaction
+ * that is about to end has its say first; `pending`: what was committed before it.
  */
 export async function committedOffsets(
   cluster: Cluster,

@@ -143,6 +143,12 @@ export class Reader {
     if (this.holders.size === 0) await this.close()
   }
 
+  /** Leaves, unless the transaction that emptied its hands comes to nothing. Never rejects. */
+  async leaveWhenEmpty(holder: Holder): Promise<void> {
+    await this.exclusive(async () => {})
+    if (holder.out.size === 0) await holder.close().catch(() => {})
+  }
+
   async #assigned(partitions: Partitions): Promise<void> {
     const ours = new Set<string>()
     const added: { topic: string; partition: number }[] = []
@@ -521,6 +527,8 @@ export class Reader {
     this.#timer?.cancel()
     this.setup.left(this)
     await this.#fetcher.close()
+    // A transaction that settles what was handed out here has its end first.
+    await this.exclusive(async () => {})
     const isFlushed = async (): Promise<void> => {
       if (this.#dirty.size > 0) await this.#flush()
     }

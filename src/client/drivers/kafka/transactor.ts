@@ -193,7 +193,7 @@ export class Transactor {
     return this.#identity
   }
 
-  /** Ends what a process of that id has begun, and keeps it from going on under its old identity. */
+  /** Ends what a process of that id has begun, and keeps it from going on with that. */
   async fence(transactionalId: string): Promise<void> {
     await this.#begin(transactionalId)
   }
