@@ -70,7 +70,21 @@ export class RabbitConsumer implements Consumer {
     return this.#site.place.base === base ? (this.#lanes?.parkedCount ?? 0) : 0
   }
 
-  async open(): Promise<void> {
+  /** Rejects when it cannot be; a connection that was lost meanwhile is mended as any other. */
+  async begin(): Promise<void> {
+    try {
+      await this.#open()
+    } catch (error) {
+      if ((error as ClientError).retryable) {
+        this.#reopenLater()
+        return
+      }
+      this.#isStopped = true
+      throw error
+    }
+  }
+
+  async #open(): Promise<void> {
     const { link, place } = this.#site
     await this.#prepare()
     const channel = await link.channel()
@@ -273,15 +287,18 @@ export class RabbitConsumer implements Consumer {
   }
 
   #reopenLater(): void {
-    if (this.#isStopped || this.#site.link.isClosed) return
-    this.#again = this.#site.context.clock.schedule(this.#againMs, () => void this.#reopen())
+    if (this.#isStopped || this.#site.link.isClosed || this.#again !== undefined) return
+    this.#again = this.#site.context.clock.schedule(this.#againMs, () => {
+      this.#again = undefined
+      void this.#reopen()
+    })
     this.#againMs = Math.min(this.#againMs * 2, againMaxMs)
   }
 
   async #reopen(): Promise<void> {
     if (this.#isStopped || this.#site.link.isClosed) return
     try {
-      await this.open()
+      await this.#open()
     } catch (error) {
       const failure = errorOf(error, this.#site.place.base)
       if (failure.code === 'SPILLWAY_E_NOT_FOUND') this.#end(failure)

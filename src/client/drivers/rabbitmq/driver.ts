@@ -194,8 +194,13 @@ class RabbitDriver implements Driver {
       left: () => this.#consumers.delete(consumer),
       prepare,
     })
-    await consumer.open()
     this.#consumers.add(consumer)
+    try {
+      await consumer.begin()
+    } catch (error) {
+      this.#consumers.delete(consumer)
+      throw error
+    }
     return consumer
   }
 

@@ -258,7 +258,8 @@ export function errorOf(thrown: unknown, what: string): ClientError {
   const cause = thrown instanceof Error ? thrown : new Error(String(thrown))
   const { code = '' } = cause as { code?: string }
   const backend = 'rabbitmq'
-  const why = `${what}: ${cause.message}`
+  // The library names the method that was refused, where there was one.
+  const why = `${what}: ${cause.message.replace(/^undefined: /, '')}`
   switch (code) {
     case 'NOT_FOUND':
       return new ClientError({ code: 'SPILLWAY_E_NOT_FOUND', backend, why, cause })
