@@ -22,10 +22,21 @@ type GivenAttributes = { readonly [name: string]: GivenAttribute } | undefined
 
 // In
 
-export const forbiddenText = /[^\t\n\r\u{20}-\u{D7FF}\u{E000}-\u{FFFD}\u{10000}-\u{10FFFF}]/u
+/**
+ * A quick look first, because it is 0.7 µs for 1 KB where the exact one is 1.9 µs: control
+ * characters, halves of pairs, and what is no character. Only halves may be in order after all.
+ */
+// biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for
+const doubtful = /[\0-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]/
+const forbidden = /[^\t\n\r\u{20}-\u{D7FF}\u{E000}-\u{FFFD}\u{10000}-\u{10FFFF}]/u
+
+/** Whether there are characters that SQS does not take. */
+export function hasForbidden(text: string): boolean {
+  return doubtful.test(text) && forbidden.test(text)
+}
 
 export function checkBody(text: string): void {
-  if (!forbiddenText.test(text)) return
+  if (!hasForbidden(text)) return
   fail(
     'InvalidMessageContents',
     'Invalid characters found. Valid unicode characters are #x9 | #xA | #xD | #x20 to #xD7FF | ' +
@@ -114,7 +125,7 @@ function attributeValueOf(
   if (text === undefined || text === '') {
     return wrong(`${what} must contain a non-empty value of type 'String'.`)
   }
-  if (forbiddenText.test(text)) {
+  if (hasForbidden(text)) {
     return wrong(`Invalid characters found in the value of ${what}.`)
   }
   if (base === 'Number' && !/^[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?$/i.test(text.trim())) {
