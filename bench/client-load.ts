@@ -10,13 +10,14 @@ import {
   sendAll,
   windowCount,
 } from './load/client.ts'
+import { openBareKafka } from './load/client-kafka.ts'
 import { openBareRabbitmq } from './load/client-rabbitmq.ts'
 import { openBareRedis } from './load/client-redis.ts'
 import { openBareSqs } from './load/client-sqs.ts'
 
 const bare: {
   readonly [driver in ClientLoad['driver']]: (url: string, queue: string) => Promise<Side>
-} = { rabbitmq: openBareRabbitmq, redis: openBareRedis, sqs: openBareSqs }
+} = { kafka: openBareKafka, rabbitmq: openBareRabbitmq, redis: openBareRedis, sqs: openBareSqs }
 
 /** The code is compiled, and the connection at its speed, when the measurement begins. */
 const warmUp = 5000

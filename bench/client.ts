@@ -7,6 +7,7 @@ import { execFile } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import { startSpillway } from '../tests/harness/broker.ts'
+import { fetchKafka, startKafkaPeer } from '../tests/interop/peers/kafka.ts'
 import { fetchRabbitmq, startRabbitmq } from '../tests/interop/peers/rabbitmq.ts'
 import { fetchRedis, startRedis } from '../tests/interop/peers/redis.ts'
 import type { ClientLoad, ClientResult } from './load/client.ts'
@@ -30,6 +31,20 @@ interface Subject {
 }
 
 const subjects: readonly Subject[] = [
+  {
+    driver: 'kafka',
+    server: 'Spillway',
+    start: async () => {
+      const { kafkaPort, stop } = await startSpillway()
+      return { url: `kafka://127.0.0.1:${kafkaPort}`, stop }
+    },
+  },
+  {
+    driver: 'kafka',
+    server: 'Kafka',
+    missing: fetchKafka,
+    start: startKafkaPeer,
+  },
   {
     driver: 'rabbitmq',
     server: 'Spillway',

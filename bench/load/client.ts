@@ -1,7 +1,7 @@
 /** The load of the question `client`: the same messages, with the client and without it. */
 
 export interface ClientLoad {
-  readonly driver: 'rabbitmq' | 'redis' | 'sqs'
+  readonly driver: 'kafka' | 'rabbitmq' | 'redis' | 'sqs'
   readonly url: string
   readonly how: 'client' | 'bare'
   readonly what: 'send' | 'consume'
