@@ -214,7 +214,7 @@ function connectFailed(cause: Error): ClientError {
   return new ClientError({
     code: isRefused ? 'SPILLWAY_E_AUTH' : 'SPILLWAY_E_CONNECT',
     backend,
-    why: `no connection: ${textOf(cause)}.`,
+    why: `no connection: ${textOf(cause).replace(/\.$/, '')}.`,
     retryable: !isRefused,
     cause,
   })
