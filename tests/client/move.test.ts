@@ -80,3 +80,17 @@ it('a move keeps id, key, headers and body, and leaves the settings of a queue a
   await from.close()
   await to.close()
 })
+
+it('a move says what is not to be had yet', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'spillway-move-'))
+  try {
+    const from = await connect(`file:${folder}/from`)
+    await from.send(orders, { n: 1 })
+    await from.send(orders, { n: 2 }, { delay: '1h' })
+    await from.close()
+    const { text } = await runMove(folder, Number.POSITIVE_INFINITY)
+    assert.match(text, /moved 1 from orders.*nothing is left to take, but 1 are held or delayed/)
+  } finally {
+    rmSync(folder, { recursive: true, force: true })
+  }
+})
