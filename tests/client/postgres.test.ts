@@ -414,7 +414,12 @@ describe('inbox and outbox in PostgreSQL', { skip: missing ?? false }, () => {
       }
       return results
     }
-    const flakyDriver: Driver = Object.assign(Object.create(session.driver), { send: flaky })
+    const flakyDriver: Driver = new Proxy(session.driver, {
+      get: (driver, name) => {
+        const value: unknown = name === 'send' ? flaky : Reflect.get(driver, name)
+        return typeof value === 'function' ? value.bind(driver) : value
+      },
+    })
     const through = new Session(flakyDriver, session.context, session.settings, undefined)
     const store = pg(pool)
     await store.prepare()
