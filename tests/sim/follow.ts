@@ -250,10 +250,19 @@ function vanish(model: Model, seen: Seen, move: Move, next: number, { now }: Mom
     (seen.logs.get(log.name)?.info.next ?? 0) <= log.next
   )
     return next
-  const used = new Set(seen.logs.get(log.name)?.records.keys())
-  for (const record of log.records) used.add(record.position)
+  const used = new Set<number>()
+  const occupy = (from: number, span: number) => {
+    for (let at = from; at < from + span; at++) used.add(at)
+  }
+  const others = seen.logs.get(log.name)?.records.values() ?? []
+  for (const other of others) occupy(other.position, other.stored.span)
+  for (const record of log.records) occupy(record.position, record.span)
   let position = next
-  while (used.has(position)) position++
+  const isFree = (from: number) => {
+    for (let at = from; at < from + move.passage.span; at++) if (used.has(at)) return false
+    return true
+  }
+  while (!isFree(position)) position++
   if (position >= (seen.logs.get(log.name)?.info.next ?? 0)) position = log.next
   const nextBefore = log.next
   const record = place(log, position, move.passage, now)
