@@ -42,10 +42,11 @@ export function follow(model: Model, seen: Seen, moment: Moment): void {
     followGroups(log, seenLog, moment)
   }
   followMoves(model, seen, moment)
-  // A dead letter may have come to a log with a limit, and be gone again.
+  // A dead letter may have come to a log with a limit, or that keeps one of a key, and be gone.
   for (const log of model.logs.values()) {
     const seenLog = seen.logs.get(log.name)
     if (seenLog !== undefined && log.config.queue === undefined) {
+      followCompaction(log, seenLog)
       followRetention(log, seenLog, moment)
     }
   }
@@ -152,15 +153,30 @@ function followGroups(log: ModelLog, seenLog: SeenLog, { now }: Moment): void {
  */
 function followMoves(model: Model, seen: Seen, moment: Moment): void {
   const before = new Map([...model.logs.values()].map(log => [log.name, log.next]))
-  const gaps = new Map(before)
+  const takenBy = new Map<string, number>()
+  const count = (name: string, span: number) => {
+    takenBy.set(name, (takenBy.get(name) ?? 0) + span)
+  }
   const reached = new Set<string>()
   // Each round can only move records on towards the ends of the routes.
   for (let round = 0; round < 1000; round++) {
-    if (model.moves.length === 0 && !shed(model, seen, reached)) return
+    if (model.moves.length === 0 && !shed(model, seen, reached)) break
     for (const { target } of model.moves) reached.add(target)
-    if (model.moves.length === 0 || adopt(model, seen, before, moment)) continue
+    if (model.moves.length === 0) continue
+    const adopted = adopt(model, seen, before, moment)
+    if (adopted !== undefined) {
+      count(adopted.target, adopted.passage.span)
+      continue
+    }
     const move = model.moves.shift()!
-    gaps.set(move.target, vanish(model, seen, move, gaps.get(move.target) ?? 0, moment))
+    const from = before.get(move.target) ?? 0
+    const next = from + (takenBy.get(move.target) ?? 0)
+    count(move.target, vanish(model, seen, move, { from, next }, moment))
+  }
+  // Positions are given one after the other: whoever was there and went again had his own.
+  for (const [name, span] of takenBy) {
+    const log = model.logs.get(name)
+    if (log !== undefined) log.next = before.get(name)! + span
   }
 }
 
@@ -191,7 +207,7 @@ function adopt(
   seen: Seen,
   before: ReadonlyMap<string, number>,
   { now }: Moment,
-): boolean {
+): Move | undefined {
   for (const [name, seenLog] of seen.logs) {
     const log = model.logs.get(name)
     if (log === undefined) continue
@@ -204,14 +220,12 @@ function adopt(
       const least = before.get(name) ?? 0
       demand(position >= least, 'I4', `${name} puts ${id} at ${position} and has had ${least}`)
       demand(stored.time <= now, 'answer', `${id} was moved to ${name} in the future`)
-      const next = log.next
       place(log, position, move.passage, stored.time)
-      log.next = Math.max(log.next, next)
       followDropHead(model, log, seenLog, now)
-      return true
+      return move
     }
   }
-  return false
+  return undefined
 }
 
 /**
@@ -230,52 +244,65 @@ function takeMove(model: Model, target: string, stored: StoredRecord): Move | un
 }
 
 /**
- * A dead letter that is nowhere: a duplicate, refused, or gone again at once. It may have had a
- * position from `next` on that nobody has; returns from where on the next one may be.
+ * A dead letter that is nowhere: a duplicate, refused, or gone again at once. Returns how many
+ * positions it took: of those from `from` on, so many have been given that the following one is
+ * `next`. Which of them were its own nobody can see; the first free ones are as good as others.
  */
-function vanish(model: Model, seen: Seen, move: Move, next: number, { now }: Moment): number {
+function vanish(
+  model: Model,
+  seen: Seen,
+  move: Move,
+  { from, next }: { readonly from: number; readonly next: number },
+  { now }: Moment,
+): number {
   const log = model.logs.get(move.target)
-  if (log === undefined || seenAt(log, move.passage.dedupeId, now) !== undefined) return next
+  if (log === undefined || seenAt(log, move.passage.dedupeId, now) !== undefined) return 0
   if (refusesMore(log, move.passage.bodyBytes)) {
     if (log.config.queue?.overflow === 'reject-dead-letter') {
       passDeadLetter(model, log, move.passage, 'length')
     }
-    return next
+    return 0
   }
+  const seenLog = seen.logs.get(log.name)
+  const { span } = move.passage
   // In the order of the engine's work the queue may have been full when the record came.
   const { queue } = log.config
-  if (
-    queue !== undefined &&
-    queue.overflow !== 'drop-head' &&
-    (seen.logs.get(log.name)?.info.next ?? 0) <= log.next
-  )
-    return next
-  const used = new Set<number>()
-  const occupy = (from: number, span: number) => {
-    for (let at = from; at < from + span; at++) used.add(at)
-  }
-  const others = seen.logs.get(log.name)?.records.values() ?? []
-  for (const other of others) occupy(other.position, other.stored.span)
-  for (const record of log.records) occupy(record.position, record.span)
-  let position = next
-  const isFree = (from: number) => {
-    for (let at = from; at < from + move.passage.span; at++) if (used.has(at)) return false
-    return true
-  }
-  while (!isFree(position)) position++
-  if (position >= (seen.logs.get(log.name)?.info.next ?? 0)) position = log.next
-  const nextBefore = log.next
-  const record = place(log, position, move.passage, now)
+  const mayRefuse = queue !== undefined && queue.overflow !== 'drop-head'
+  if (mayRefuse && next + toCome(log, seenLog) + span > (seenLog?.info.next ?? 0)) return 0
+  const record = place(log, gapFrom(log, seenLog, from), move.passage, now)
   const remembered = log.seen.at(-1)
   if (remembered !== undefined && remembered.id === move.passage.dedupeId) {
     log.seen[log.seen.length - 1] = { ...remembered, isGuess: true }
   }
-  log.next = Math.max(log.next, nextBefore)
-  const seenLog = seen.logs.get(log.name)
   if (seenLog !== undefined) followDropHead(model, log, seenLog, now)
   const isThere = log.records.includes(record)
   const hasLimit = (queue?.countMax ?? queue?.bytesMax) !== undefined
   if (isThere && isExpired(record, now)) bury(model, log, record, 'expired')
   else if (isThere && hasLimit) bury(model, log, record, 'length')
-  return position + record.span
+  return span
+}
+
+/** How many positions the engine has given to records that the model does not have yet. */
+function toCome(log: ModelLog, seenLog: SeenLog | undefined): number {
+  const known = new Set(log.records.map(({ position }) => position))
+  let span = 0
+  for (const { position, stored } of seenLog?.records.values() ?? []) {
+    if (!known.has(position)) span += stored.span
+  }
+  return span
+}
+
+/** The first position from `from` on that no record has. */
+function gapFrom(log: ModelLog, seenLog: SeenLog | undefined, from: number): number {
+  const used = new Set<number>()
+  const occupy = (position: number, span: number) => {
+    for (let at = position; at < position + span; at++) used.add(at)
+  }
+  for (const { position, stored } of seenLog?.records.values() ?? []) {
+    occupy(position, stored.span)
+  }
+  for (const { position, span } of log.records) occupy(position, span)
+  let position = from
+  while (used.has(position)) position++
+  return position
 }
