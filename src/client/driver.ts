@@ -170,6 +170,23 @@ export interface Depth {
   readonly approximate: boolean
 }
 
+/** A queue or a topic that is there, whoever made it. */
+export interface Listed {
+  readonly kind: 'queue' | 'topic'
+  /** As a contract would name it. */
+  readonly name: string
+  readonly keyed: boolean
+  /** What a contract has to say, besides, to mean this one. */
+  readonly options: BackendOptions
+}
+
+export interface Listing {
+  /** By name. */
+  readonly found: readonly Listed[]
+  /** What it leaves out, or cannot tell, in sentences. */
+  readonly notes: readonly string[]
+}
+
 export interface Driver {
   /** `embedded`, `rabbitmq`, `kafka`, `sqs`, `redis`, or a driver's own name. */
   readonly backend: string
@@ -203,6 +220,8 @@ export interface Driver {
   remove(endpoint: Endpoint, position: string): Promise<boolean>
   /** For topics: of a group. */
   depth(endpoint: Endpoint, group?: string): Promise<Depth>
+  /** What is there; changes nothing. Absent where the backend cannot tell. */
+  list?(): Promise<Listing>
   /** Deletes what waits; how many that was, where the backend tells. */
   purge(endpoint: Endpoint): Promise<number | undefined>
   /** Deletes the endpoint with everything in it: for tests and for temporary ones. */

@@ -30,6 +30,7 @@ describe('an attached studio', { skip: noChromium }, () => {
     const studio = studioFiles(builtStudio())
     bus = await connect('memory:', { telemetry: false })
     await bus.send(queue<unknown>('orders'), [{ id: 1 }, { note: hostile }])
+    await bus.send(queue<unknown>('payments'), { id: 1 })
     const backend = new AttachedBackend(bus, { url: 'memory:', readOnly: false })
     const about = {
       version: '1',
@@ -56,8 +57,7 @@ describe('an attached studio', { skip: noChromium }, () => {
 
   it('watches a queue by its name, shows its messages as text, and sends', async () => {
     const { page, problems, close } = await openPage(browser, `${url}/operate`)
-    await page.getByLabel('Name').fill('orders')
-    await page.getByRole('button', { name: 'Watch', exact: true }).click()
+    await page.getByRole('button', { name: 'Watch orders', exact: true }).click()
     await page.getByRole('link', { name: 'orders' }).click()
     await page.locator('.badge.ready', { hasText: '2 ready' }).waitFor()
     await page.locator('.fold').nth(1).locator('summary').click()
@@ -68,6 +68,10 @@ describe('an attached studio', { skip: noChromium }, () => {
     await page.getByRole('button', { name: 'Send', exact: true }).last().click()
     await page.locator('.note', { hasText: 'confirmed by the backend' }).waitFor()
     await page.locator('.badge.ready', { hasText: '3 ready' }).waitFor()
+    await page.getByRole('link', { name: 'Queues and streams' }).click()
+    await page.getByLabel('Name', { exact: true }).fill('payments')
+    await page.getByRole('button', { name: 'Watch', exact: true }).click()
+    await page.getByRole('link', { name: 'payments' }).waitFor()
     assert.deepEqual(problems, [])
     await close()
   })

@@ -63,6 +63,7 @@ function addRoutes(app: AdminApp, ports: AttachedPorts, backend: AttachedBackend
     return context.json(session)
   })
   app.get('/api/attached', async context => context.json(await backend.view()))
+  app.get('/api/attached-listing', async context => context.json(await backend.listing()))
   app.post('/api/attached', async context => {
     const { name, kind } = (await readJson(context)) ?? {}
     if (typeof name !== 'string' || name === '' || (kind !== 'queue' && kind !== 'topic')) {

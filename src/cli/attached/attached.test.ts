@@ -3,12 +3,18 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { serveApp } from '../../admin/http.ts'
-import { type Bus, connect, queue } from '../../client/client.ts'
+import { type Bus, connect, queue, topic } from '../../client/client.ts'
 import { systemClock } from '../../platform/clock.ts'
 import { systemRandom } from '../../platform/random.ts'
 import { attachedApp } from './app.ts'
 import { AttachedBackend } from './backend.ts'
-import type { Ability, Attached, AttachedLetter, AttachedMessage } from './contract.ts'
+import type {
+  Ability,
+  Attached,
+  AttachedLetter,
+  AttachedListing,
+  AttachedMessage,
+} from './contract.ts'
 
 interface Answer<T> {
   readonly status: number
@@ -119,6 +125,29 @@ test('dead letters are shown with their errors, and the chosen ones are sent bac
     assert.deepEqual(seen, [1])
     assert.equal((await letters()).length, 1)
     await worker.drain()
+  })
+})
+
+test('what is there is listed, and one with keys is watched as it is', async () => {
+  await withStudio(async (bus, call) => {
+    const keyed = queue<{ id: number }>('by-key', { key: ({ id }) => String(id) })
+    await bus.send(keyed, { id: 7 })
+    await bus.publish(topic<number>('events'), 1)
+    const { body } = await call<AttachedListing>('GET', '/api/attached-listing')
+    assert.deepEqual(body, {
+      found: [
+        { name: 'by-key', kind: 'queue' },
+        { name: 'events', kind: 'topic' },
+      ],
+      notes: [],
+    })
+    await call('POST', '/api/attached', { name: 'by-key', kind: 'queue' })
+    await call('POST', '/api/attached/by-key/messages', { body: '{}', key: '8' })
+    const messages = await call<AttachedMessage[]>('GET', '/api/attached/by-key/messages')
+    assert.deepEqual(
+      messages.body.map(({ key }) => key),
+      ['7', '8'],
+    )
   })
 })
 

@@ -14,7 +14,7 @@ import {
   type Topic,
   topic,
 } from '../../client/client.ts'
-import type { BusEvent, Endpoint, Stored } from '../../client/driver.ts'
+import type { BusEvent, Endpoint, Listed, Stored } from '../../client/driver.ts'
 import { deadLettersOf, endpointOf } from '../../client/endpoints.ts'
 import { ClientError } from '../../client/errors.ts'
 import { features } from '../../client/features.ts'
@@ -24,6 +24,7 @@ import type {
   Attached,
   AttachedDepth,
   AttachedLetter,
+  AttachedListing,
   AttachedMessage,
   AttachedRedrive,
   AttachedSend,
@@ -34,6 +35,8 @@ import type {
 /** SQS is paid for by the call. */
 const lookMs: { readonly [backend: string]: number } = { sqs: 5000 }
 const lookMsDefault = 1000
+/** A list of all is a look at the whole backend. */
+const listMs = 5000
 const recentCount = 60
 /** What a look at messages shows, of how many and of each. */
 export const messagesMax = 200
@@ -60,6 +63,9 @@ export class AttachedBackend {
   #problem: string | null = null
   #lookedAt = Number.NEGATIVE_INFINITY
   #looking: Promise<void> | undefined
+  #listed: readonly Listed[] = []
+  #listing: Promise<AttachedListing> | undefined
+  #listedAt = Number.NEGATIVE_INFINITY
 
   constructor(bus: Bus, about: { readonly url: string; readonly readOnly: boolean }) {
     this.#bus = bus
@@ -84,6 +90,26 @@ export class AttachedBackend {
     return { backend: this.backend, url, readOnly, problem: this.#problem, watched }
   }
 
+  /** What is there, whoever made it. */
+  listing(): Promise<AttachedListing> {
+    const { now } = this.#session
+    if (this.#listing !== undefined && now - this.#listedAt < listMs) return this.#listing
+    this.#listedAt = now
+    this.#listing = this.#list()
+    this.#listing.catch(() => {
+      this.#listing = undefined
+    })
+    return this.#listing
+  }
+
+  async #list(): Promise<AttachedListing> {
+    const listing = await this.#session.driver.list?.()
+    if (listing === undefined) return { found: null, notes: [] }
+    this.#listed = listing.found
+    const found = listing.found.map(({ name, kind }) => ({ name, kind }))
+    return { found, notes: listing.notes }
+  }
+
   /** Rejects when it is not there: a studio makes no queue by looking for it. */
   async watch({ name, kind }: WatchRequest): Promise<void> {
     if (this.#watches.has(name)) return
@@ -93,7 +119,8 @@ export class AttachedBackend {
         why: `${watchedMax} are watched already.`,
       })
     }
-    const contract = kind === 'queue' ? queue<unknown>(name) : topic<unknown>(name)
+    const listed = this.#listed.find(one => one.name === name && one.kind === kind)
+    const contract = contractOf({ name, kind }, listed, listed?.keyed === true ? '' : undefined)
     const endpoint = endpointOf(contract)
     await this.#session.driver.depth(endpoint)
     await this.#session.adopt(endpoint)
@@ -165,12 +192,7 @@ export class AttachedBackend {
 
   async send(name: string, { body, key, delayMs, headers = {} }: AttachedSend): Promise<void> {
     const { endpoint } = this.#watch(name)
-    const keyed: Contract =
-      key === undefined
-        ? this.#contract(name)
-        : endpoint.kind === 'queue'
-          ? queue<unknown>(name, { key: () => key })
-          : topic<unknown>(name, { key: () => key })
+    const keyed = key === undefined ? this.#contract(name) : contractOf(endpoint, endpoint, key)
     const bytes = new TextEncoder().encode(body)
     const options = { headers: { 'content-type': typeOf(body), ...headers } }
     if (keyed.kind === 'topic') await this.#bus.publish(keyed, bytes, options)
@@ -235,6 +257,19 @@ export class AttachedBackend {
       () => null,
     )
   }
+}
+
+/** As its owner may have written it, as far as it can be seen from outside. */
+function contractOf(
+  { name, kind }: WatchRequest,
+  listed: Pick<Listed, 'options'> | undefined,
+  key: string | undefined,
+): Contract {
+  const options = {
+    options: listed?.options,
+    key: key === undefined ? undefined : () => key,
+  }
+  return kind === 'queue' ? queue<unknown>(name, options) : topic<unknown>(name, options)
 }
 
 function viewWatch({ endpoint, dead, depth, problem, deadCount, recent }: Watch): Watched {

@@ -17,6 +17,14 @@ export interface Attached {
   readonly watched: readonly Watched[]
 }
 
+/** What `GET /api/attached-listing` answers: what is there, watched or not. */
+export interface AttachedListing {
+  /** Null: the driver cannot tell. */
+  readonly found: readonly WatchRequest[] | null
+  /** What is left out, and why. */
+  readonly notes: readonly string[]
+}
+
 export interface WatchRequest {
   readonly name: string
   readonly kind: 'queue' | 'topic'

@@ -21,6 +21,7 @@ import { Empty } from '../ui/empty.tsx'
 import { PageHead } from '../ui/page-head.tsx'
 import { Table } from '../ui/table.tsx'
 import { Tabs } from '../ui/tabs.tsx'
+import { Listing, WatchForm } from './attached-list.tsx'
 import { clock, count, queueHref, shownName, size } from './format.ts'
 import { Said } from './said.tsx'
 import { useApi, useDoing } from './use-api.ts'
@@ -137,9 +138,10 @@ function All({ attached, again }: { readonly attached: Attached; readonly again:
         empty={
           isDead
             ? 'No dead letters of a queue that is watched.'
-            : 'Nothing is watched yet: name a queue below.'
+            : 'Nothing is watched yet: choose below.'
         }
       />
+      {!isDead && <Listing watched={attached.watched} again={again} />}
       {!isDead && <WatchForm again={again} />}
     </>
   )
@@ -180,66 +182,6 @@ function Figure(props: { readonly row: Watched; readonly of: 'ready' | 'leased' 
       {depth.approximate ? '≈ ' : ''}
       {count(depth[props.of])}
     </>
-  )
-}
-
-function WatchForm({ again }: { readonly again: () => void }) {
-  const name = useSignal('')
-  const kind = useSignal<'queue' | 'topic'>('queue')
-  const doing = useDoing()
-  const watch = (event: Event): void => {
-    event.preventDefault()
-    void doing.run(async () => {
-      await api('/api/attached', { body: { name: name.value.trim(), kind: kind.value } })
-      name.value = ''
-      again()
-      return undefined
-    })
-  }
-  return (
-    <form class="panel" onSubmit={watch} aria-label="Watch another">
-      <header>
-        <h2>Watch another</h2>
-      </header>
-      <div class="body stack">
-        <p class="note">
-          The client’s drivers have no list of all queues, so they are named. Nothing is made by
-          looking.
-        </p>
-        <div class="fields">
-          <label class="field">
-            <span class="label">Name</span>
-            <input
-              class="input"
-              required
-              value={name.value}
-              onInput={event => {
-                name.value = event.currentTarget.value
-              }}
-            />
-          </label>
-          <label class="field">
-            <span class="label">Kind</span>
-            <select
-              class="input"
-              value={kind.value}
-              onChange={event => {
-                kind.value = event.currentTarget.value as 'queue' | 'topic'
-              }}
-            >
-              <option value="queue">queue</option>
-              <option value="topic">topic</option>
-            </select>
-          </label>
-        </div>
-        <Said doing={doing} />
-        <div>
-          <Button primary submit disabled={doing.busy.value}>
-            Watch
-          </Button>
-        </div>
-      </div>
-    </form>
   )
 }
 

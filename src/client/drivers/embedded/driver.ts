@@ -22,6 +22,8 @@ import type {
   DriverContext,
   Endpoint,
   From,
+  Listed,
+  Listing,
   OpenDriver,
   Outgoing,
   ReadOptions,
@@ -398,6 +400,17 @@ class EmbeddedDriver implements Driver {
       return { ready: count, leased: 0, delayed: 0, approximate: false }
     }
     return { ready, leased, delayed: delayed + later, approximate: false }
+  }
+
+  list(): Promise<Listing> {
+    const names = this.#engine.logs().filter(name => !name.includes('~'))
+    const found = names.sort().flatMap((name): Listed[] => {
+      const config = this.#engine.log(name)?.config
+      if (config === undefined) return []
+      const kind = config.queue === undefined ? 'topic' : 'queue'
+      return [{ kind, name, keyed: config.queue?.ordering === 'group', options: {} }]
+    })
+    return Promise.resolve({ found, notes: [] })
   }
 
   async purge(endpoint: Endpoint): Promise<number> {

@@ -185,6 +185,19 @@ export class Cluster {
     })
   }
 
+  /** The names of all topics but the broker's own, in order; always asks. */
+  async names(): Promise<readonly string[]> {
+    const { topics } = await this.persist(() => this.#metadata(null))
+    return topics
+      .flatMap(({ name, isInternal }) => (isInternal || typeof name !== 'string' ? [] : [name]))
+      .sort()
+  }
+
+  /** The nodes that were there when the brokers were last asked about topics. */
+  nodes(): readonly number[] {
+    return [...this.#brokers.keys()]
+  }
+
   /** The one that is known, without asking. */
   known(name: string): TopicInfo | undefined {
     return this.#topics.get(name)
@@ -213,7 +226,7 @@ export class Cluster {
     return info
   }
 
-  async #metadata(topics: string[]): Promise<MetadataResponse> {
+  async #metadata(topics: string[] | null): Promise<MetadataResponse> {
     let response: MetadataResponse
     try {
       response = await this.call(this.main, 'any', metadataVersions, topics, false, false)

@@ -13,6 +13,7 @@ import type {
   Driver,
   DriverContext,
   Endpoint,
+  Listing,
   OpenDriver,
   Outgoing,
   ReadOptions,
@@ -29,6 +30,7 @@ import { type Holder, KafkaDelivery } from './delivery.ts'
 import { depthOf, peekAt } from './depth.ts'
 import { backend, failure, missing } from './failures.ts'
 import { readTopic, startOf } from './history.ts'
+import { listTopics } from './listing.ts'
 import { Mover } from './mover.ts'
 import {
   delayGroup,
@@ -424,6 +426,10 @@ class KafkaDriver implements Driver {
       approximate ||= later.approximate
     }
     return { ready, leased, delayed, approximate }
+  }
+
+  list(): Promise<Listing> {
+    return listTopics(this.#cluster)
   }
 
   async purge(endpoint: Endpoint): Promise<number | undefined> {

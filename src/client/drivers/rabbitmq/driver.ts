@@ -11,6 +11,7 @@ import type {
   Driver,
   DriverContext,
   Endpoint,
+  Listing,
   OpenDriver,
   Outgoing,
   ReadOptions,
@@ -24,6 +25,7 @@ import { RabbitConsumer } from './consumer.ts'
 import type { RabbitDelivery } from './delivery.ts'
 import type { Site } from './hands.ts'
 import { Link, type Publication, type Settings } from './link.ts'
+import { listQueues, type Management, managementOf } from './listing.ts'
 import { envelopeOf, ownHeaders, type Way } from './messages.ts'
 import { type Place, partitionsMax, partitionsOf, partOf, placeOf } from './names.ts'
 import { Register } from './register.ts'
@@ -36,8 +38,9 @@ import { Waits } from './waits.ts'
 const deliveryLimit = 1_000_000
 
 export const openDriver: OpenDriver = async (url, context) => {
-  const link = await Link.connect(url, context)
-  return new RabbitDriver(link, context)
+  const { broker, at } = managementOf(url)
+  const link = await Link.connect(broker, context)
+  return new RabbitDriver(link, context, at)
 }
 
 class RabbitDriver implements Driver {
@@ -45,13 +48,15 @@ class RabbitDriver implements Driver {
   readonly distance = 'far'
   readonly #link: Link
   readonly #context: DriverContext
+  readonly #management: Management
   readonly #topics: Topics
   readonly #sites = new Map<string, Site>()
   readonly #consumers = new Set<RabbitConsumer>()
 
-  constructor(link: Link, context: DriverContext) {
+  constructor(link: Link, context: DriverContext, management: Management) {
     this.#link = link
     this.#context = context
+    this.#management = management
     this.#topics = new Topics(link, context)
   }
 
@@ -247,6 +252,11 @@ class RabbitDriver implements Driver {
     const parked = [...this.#consumers].reduce((sum, one) => sum + one.parkedAt(place.base), 0)
     const leased = Math.max(before, held.size) - parked
     return { ready, leased: Math.max(0, leased), delayed: delayed + parked, approximate: true }
+  }
+
+  list(): Promise<Listing> {
+    const known = [...this.#sites.values()].flatMap(({ place }) => place.queues)
+    return listQueues(this.#management, this.#context, known)
   }
 
   async purge(endpoint: Endpoint): Promise<number | undefined> {

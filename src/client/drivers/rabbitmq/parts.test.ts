@@ -5,6 +5,7 @@ import { describe, it } from 'node:test'
 import type { AsyncMessage } from 'rabbitmq-client'
 import { SeededRandom } from '../../../base/random.ts'
 import { attemptOf } from './delivery.ts'
+import { endpointsOf, managementOf } from './listing.ts'
 import { bodyOf, copyOf, envelopeOf, keepBytes, ownHeaders, storedOf } from './messages.ts'
 import { groupName, partOf } from './names.ts'
 import { roundUp, waitMaxMs } from './waits.ts'
@@ -15,6 +16,24 @@ function incoming(fields: object): AsyncMessage {
 }
 
 describe('the RabbitMQ driver', () => {
+  it('reads queues and topics out of the names of their queues', () => {
+    const names = ['orders', 'orders~register', 'orders~wait.5000', 'mail~k0', 'mail~k1']
+    const topic = ['events~log', 'events~register', 'events~g.audit']
+    assert.deepEqual(endpointsOf([...topic, ...names]), [
+      { kind: 'topic', name: 'events', keyed: false, options: {} },
+      { kind: 'queue', name: 'mail', keyed: true, options: { rabbitmq: { partitions: 2 } } },
+      { kind: 'queue', name: 'orders', keyed: false, options: {} },
+    ])
+  })
+
+  it('asks for a list where the URL says, or beside the broker, and tells the broker nothing of it', () => {
+    const beside = managementOf('amqps://me:secret@host/team')
+    assert.deepEqual(beside.at, { url: 'https://me:secret@host:15671/', vhost: 'team' })
+    const said = managementOf('amqp://host:5673/?management=http://him:it@other:8080/rabbit')
+    assert.equal(said.broker, 'amqp://host:5673/')
+    assert.deepEqual(said.at, { url: 'http://him:it@other:8080/rabbit', vhost: '/' })
+  })
+
   it('rounds waits up, by a sixteenth at most, to few different ones', () => {
     const random = new SeededRandom(1)
     const found = new Set<number>()

@@ -15,6 +15,7 @@ import type {
   Driver,
   DriverContext,
   Endpoint,
+  Listing,
   OpenDriver,
   Outgoing,
   ReadOptions,
@@ -29,6 +30,7 @@ import { PlainConsumer } from './consumer.ts'
 import { idBefore, readHistory } from './history.ts'
 import { KeyedConsumer } from './keyed-consumer.ts'
 import { makeGroup } from './layout.ts'
+import { listStreams } from './listing.ts'
 import { depth, drop, peek, purge, remove } from './looking.ts'
 import { groupSource, queueSource, type Source } from './names.ts'
 import { Sender } from './sending.ts'
@@ -145,6 +147,10 @@ class RedisDriver implements Driver {
 
   depth(endpoint: Endpoint, group?: string): Promise<Depth> {
     return depth(this.#store, endpoint, group)
+  }
+
+  list(): Promise<Listing> {
+    return listStreams(this.#store.link)
   }
 
   purge(endpoint: Endpoint): Promise<number> {

@@ -13,6 +13,7 @@ import type {
   Driver,
   DriverContext,
   Endpoint,
+  Listing,
   OpenDriver,
   Outgoing,
   ReadOptions,
@@ -29,6 +30,7 @@ import { SqsConsumer } from './consumer.ts'
 import { type Origin, SqsDelivery } from './delivery.ts'
 import { Door } from './door.ts'
 import { backend, errorOf } from './errors.ts'
+import { listQueues } from './listing.ts'
 import { queueName } from './names.ts'
 import { type Place, Queues } from './queues.ts'
 import { mayPass, Requests } from './requests.ts'
@@ -232,6 +234,10 @@ class SqsDriver implements Driver {
       delayed: Number(attributes['ApproximateNumberOfMessagesDelayed'] ?? 0),
       approximate: true,
     }
+  }
+
+  list(): Promise<Listing> {
+    return listQueues(this.#requests)
   }
 
   async purge(endpoint: Endpoint): Promise<undefined> {
