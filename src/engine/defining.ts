@@ -281,12 +281,14 @@ function wrongLog(input: LogInput): string | undefined {
     ['bytesMax', queue?.bytesMax, 0],
     ['attemptsMax', queue?.attemptsMax, 1],
     ['levels', queue?.levels, 1],
+    ['turns.upper', queue?.turns?.upper, 1],
     ['leaseMs', queue?.leaseMs, 0],
   ]
   for (const [name, value, min] of numbers) {
     if (value !== undefined && !(value >= min)) return `${name} must be at least ${min}`
   }
   if ((queue?.levels ?? 1) > limits.levelsMax) return `levels must be at most ${limits.levelsMax}`
+  if (queue?.turns !== undefined && queue.levels !== 2) return 'turns are taken by two levels'
   if ((queue?.ordering ?? 'none') !== 'none' && (queue?.levels ?? 1) > 1) {
     return 'ordering groups and priority levels exclude each other'
   }

@@ -151,6 +151,19 @@ describe('a queue', () => {
     )
   })
 
+  it('lets two levels take turns, and neither starve', () => {
+    const turns = { priority: 5, upper: 2 }
+    const { engine } = open({ q: { queue: { levels: 2, turns } } })
+    for (const [index, priority] of [0, 4, 5, 9, 5, 255, 0].entries()) {
+      engine.publish('', 'q', text(`${index}p${priority}`, { priority }))
+    }
+    assert.deepEqual(bodies(lease(engine, 'q', 4)), ['2p5', '3p9', '0p0', '4p5'])
+    engine.settle({ log: 'q' }, 'h', [2], { kind: 'return' })
+    assert.deepEqual(bodies(lease(engine, 'q', 3)), ['2p5', '1p4', '5p255'])
+    assert.deepEqual(bodies(lease(engine, 'q')), ['6p0'])
+    assert.equal(engine.createLog('three', { queue: { levels: 3, turns } }).ok, false)
+  })
+
   it('lets returned records wait longer each time, in steps when asked', () => {
     const retry = { minMs: 100, maxMs: 250, factor: 2, linear: true }
     const { engine, world } = open({ q: { queue: { retry } } })

@@ -115,6 +115,12 @@ export interface DeadLetter {
 export interface QueueConfig {
   /** Number of priority levels, 1 to 256. */
   readonly levels: number
+  /**
+   * Two levels that take turns, so that the lower one does not starve: records of `priority` and
+   * more are the upper level, and `upper` of them go before one of the lower, as long as there are
+   * both. Absent: a record's priority is its level, and a higher one always goes first.
+   */
+  readonly turns?: { readonly priority: number; readonly upper: number } | undefined
   readonly ttlMs: number | undefined
   readonly countMax: number | undefined
   /** Limit on the sum of the bodies of ready records. */

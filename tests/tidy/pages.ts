@@ -83,6 +83,8 @@ const profileTexts: { readonly [Key in Exclude<keyof Profile, 'name'>]: string }
   transientQueues: 'queues that are neither durable nor exclusive',
   globalQos: '`basic.qos` with `global=true`',
   quorumLevels: 'priority levels of a quorum queue',
+  quorumTurns:
+    'two levels take turns: messages from this priority on are high; so many high ones to one other',
   delayedRetry: 'x-delayed-retry-* of quorum queues',
   queueModes: 'classic queues take `x-queue-mode`, without effect',
   consumerTimeouts:
@@ -95,7 +97,14 @@ const profileTexts: { readonly [Key in Exclude<keyof Profile, 'name'>]: string }
 function profileRows(): string[][] {
   const keys = Object.keys(profileTexts) as (keyof typeof profileTexts)[]
   const names = Object.keys(profiles) as ProfileName[]
-  return keys.map(key => [profileTexts[key], ...names.map(name => shown(profiles[name][key]))])
+  return keys.map(key => [
+    profileTexts[key],
+    ...names.map(name => profileCell(profiles[name][key])),
+  ])
+}
+
+function profileCell(value: Profile[keyof Profile]): string {
+  return typeof value === 'object' ? `${value.priority}, ${value.upper}` : shown(value)
 }
 
 function limitRows(): string[][] {

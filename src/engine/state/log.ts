@@ -105,7 +105,8 @@ export class Log {
     else if (this.dedupe === undefined) this.dedupe = new Dedupe(config.dedupeWindowMs)
     else this.dedupe.windowMs = config.dedupeWindowMs
     if (this.queue === undefined || config.queue === undefined) return
-    if (this.queue.config.levels !== config.queue.levels)
+    const { levels, turns } = this.queue.config
+    if (levels !== config.queue.levels || turns?.priority !== config.queue.turns?.priority)
       this.queue.relevel(config.queue, priorityOf)
     else this.queue.config = config.queue
   }

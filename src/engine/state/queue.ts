@@ -71,6 +71,8 @@ export class Queue {
   readonly #heads = new IntervalSet()
   /** The lane of each ready record that has one. */
   readonly #laneOf = new Map<number, Lane>()
+  /** Leases of the upper level since the last of the lower, for `turns`. Not kept by a restart. */
+  #taken = 0
 
   constructor(config: QueueConfig, index: RecordIndex) {
     this.config = config
@@ -89,7 +91,7 @@ export class Queue {
       attempts: number
     },
   ): void {
-    const level = Math.min(options.priority, this.config.levels - 1)
+    const level = this.#levelOf(options.priority)
     const lane = this.#grouped ? this.#laneFor(options.group) : undefined
     if (options.attempts > 0) this.attempts.set(position, options.attempts)
     if (options.dueAt === undefined) this.#makeReady(position, level, lane)
@@ -98,8 +100,7 @@ export class Queue {
 
   /** The common case of `add`: no group, no delay, not tried before. */
   addReady(position: number, priority: number, bytes: number): void {
-    const top = this.config.levels - 1
-    this.#levels[Math.min(priority, top)]!.add(position)
+    this.#levels[this.#levelOf(priority)]!.add(position)
     this.ready++
     this.readyBytes += bytes
   }
@@ -113,6 +114,10 @@ export class Queue {
       const head = lane?.waiting.min() ?? -1
       if (head >= 0 && head < barrier && !this.delayed.has(head)) return head
       return this.#heads.min()
+    }
+    if (this.config.turns !== undefined && this.#taken >= this.config.turns.upper) {
+      const position = this.#levels[0]!.min()
+      if (position >= 0) return position
     }
     for (let level = this.#levels.length - 1; level >= 0; level--) {
       const position = this.#levels[level]!.min()
@@ -154,6 +159,7 @@ export class Queue {
 
   lease(position: number, holder: string, now: number, deadline: number): Lease {
     const place = this.#takeReady(position)
+    this.#taken = this.config.turns === undefined || place.level === 0 ? 0 : this.#taken + 1
     const attempts = (this.attempts.get(position) ?? 0) + 1
     if (attempts > 1) this.attempts.delete(position)
     const lease: Lease = { position, ...place, holder, attempts, leasedAt: now, deadline }
@@ -280,10 +286,16 @@ export class Queue {
     this.config = config
     this.#levels.length = 0
     for (let level = 0; level < config.levels; level++) this.#levels.push(new IntervalSet())
-    const levelOf = (position: number) => Math.min(priorityOf(position), config.levels - 1)
+    const levelOf = (position: number) => this.#levelOf(priorityOf(position))
     for (const position of positions) this.#levels[levelOf(position)]!.add(position)
     for (const lease of this.leases.values()) lease.level = levelOf(lease.position)
     for (const [position, delayed] of this.delayed) delayed.level = levelOf(position)
+  }
+
+  #levelOf(priority: number): number {
+    const { levels, turns } = this.config
+    if (turns !== undefined) return priority >= turns.priority ? 1 : 0
+    return Math.min(priority, levels - 1)
   }
 
   #laneFor(group: string | undefined): Lane | undefined {

@@ -120,6 +120,7 @@ function queueConfigOf(table: FieldTable, vhost: string, profile: Profile): Queu
   return {
     ...defaultQueue,
     levels: quorum ? profile.quorumLevels : (integerOf(table, 'x-max-priority') ?? 0) + 1,
+    ...(quorum && profile.quorumTurns !== undefined ? { turns: profile.quorumTurns } : {}),
     ttlMs: integerOf(table, 'x-message-ttl'),
     countMax: integerOf(table, 'x-max-length'),
     bytesMax: integerOf(table, 'x-max-length-bytes'),

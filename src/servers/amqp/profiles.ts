@@ -18,8 +18,10 @@ export interface Profile {
   readonly transientQueues: boolean
   /** basic.qos with global=true; where it is not permitted it means global=false. */
   readonly globalQos: boolean
-  /** Strict priorities of quorum queues: their number of levels. */
+  /** Priorities of quorum queues: their number of levels. */
   readonly quorumLevels: number
+  /** They are two, normal and high, which take turns; otherwise they are strict. */
+  readonly quorumTurns: { readonly priority: number; readonly upper: number } | undefined
   /** Quorum queues let returned messages wait: `x-delayed-retry-*`. */
   readonly delayedRetry: boolean
   /** The mechanism ANONYMOUS, which lets in guest. */
@@ -45,6 +47,7 @@ const newest: Profile = {
   transientQueues: false,
   globalQos: false,
   quorumLevels: 32,
+  quorumTurns: undefined,
   delayedRetry: true,
   anonymous: true,
   queueModes: false,
@@ -62,7 +65,8 @@ export const profiles: { readonly [Name in ProfileName]: Profile } = {
     version: '4.2.0',
     transientQueues: true,
     globalQos: true,
-    quorumLevels: 1,
+    quorumLevels: 2,
+    quorumTurns: { priority: 5, upper: 2 },
     delayedRetry: false,
     queueModes: true,
     consumerTimeouts: false,
