@@ -2,7 +2,7 @@
 
 import { connect, type Feature, features } from '../../src/client/client.ts'
 import { conformanceCases } from '../../src/conformance/conformance.ts'
-import { type Plan, planOf, readResults, recordable } from './results.ts'
+import { type Plan, planOf, type RowName, readResults, recordable } from './results.ts'
 
 /** The backends, each with the recorded run that tells its plan. */
 const planColumns = [
@@ -37,23 +37,25 @@ ${rows.join('\n')}
 The suite, \`spillway/conformance\`, has ${conformanceCases.length} cases, which mean the same on every backend. A case is skipped
 only where the plan says \`impossible\`. Recorded runs, each in [results](results) with every skip and its reason:
 
-| backend | version | passed | skipped | failed | date |
-|---|---|---|---|---|---|
+| backend | version | passed | skipped | failed | date | commit |
+|---|---|---|---|---|---|---|
 ${recordable.map(resultRow).join('\n')}
 
-The wait that a backend can tell from none differs, and with it \`--unit\`, in milliseconds:
+All of them are run and recorded again by the first line, on brokers that it starts; the second is for any other. The
+wait that a backend can tell from none differs, and with it \`--unit\`, in milliseconds:
 
 \`\`\`sh
+npm run interop -- --suite client/ --record
 node dist/tests/client/run.js URL --unit 100 --record NAME --server "RabbitMQ 3.10.8"
 \`\`\`
 ${skipsSection()}`
 }
 
-function resultRow(name: (typeof recordable)[number]): string {
+function resultRow(name: RowName): string {
   const results = readResults(name)
-  if (results === undefined) return `| ${name} | no recorded run | | | | |`
-  const { server, passed, skipped, failed, date } = results
-  return `| ${[name, server, passed, skipped.length, failed.length, date].join(' | ')} |`
+  if (results === undefined) return `| ${name} | no recorded run | | | | | |`
+  const { server, passed, skipped, failed, date, commit = 'not noted' } = results
+  return `| ${[name, server, passed, skipped.length, failed.length, date, commit].join(' | ')} |`
 }
 
 /** The reasons of the skips, each with how many cases it covers, and the cases that failed. */

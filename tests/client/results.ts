@@ -25,11 +25,15 @@ export const recordable = [
   'redis',
 ] as const
 
+export type RowName = (typeof recordable)[number]
+
 export type Plan = { readonly [feature in Feature]?: string }
 
 export interface Results {
   readonly server: string
   readonly date: string
+  /** Of Spillway's repository; with a `+` when there were changes that it does not have. */
+  readonly commit: string | undefined
   /** The shortest wait that the backend was asked to tell from none. */
   readonly unitMs: number
   readonly passed: number
@@ -53,14 +57,14 @@ export class Recording {
     return this.#verdicts.filter(({ verdict }) => verdict.kind === kind).length
   }
 
-  results(about: Pick<Results, 'server' | 'date' | 'unitMs' | 'plan'>): Results {
+  results(about: Omit<Results, 'passed' | 'skipped' | 'failed'>): Results {
     const sorted = this.#verdicts.toSorted((a, b) => (a.name < b.name ? -1 : 1))
     const skipped = sorted.flatMap(({ name, verdict }) =>
       verdict.kind === 'skipped' ? [{ name, reason: plainReason(verdict.reason) }] : [],
     )
     const failed = sorted.flatMap(({ name, verdict }) => (verdict.kind === 'failed' ? [name] : []))
-    const { server, date, unitMs, plan } = about
-    return { server, date, unitMs, passed: this.count('passed'), skipped, failed, plan }
+    const { server, date, commit, unitMs, plan } = about
+    return { server, date, commit, unitMs, passed: this.count('passed'), skipped, failed, plan }
   }
 }
 
@@ -69,15 +73,16 @@ function plainReason(reason: string): string {
   return reason.replaceAll(/\bc[0-9a-z]+-\d+-\d+\b/g, 'NAME')
 }
 
-export function readResults(name: (typeof recordable)[number]): Results | undefined {
+export function readResults(name: RowName): Results | undefined {
   const file = `${folder}/${name}.json`
   return existsSync(file) ? (JSON.parse(readFileSync(file, 'utf8')) as Results) : undefined
 }
 
-export function writeResults(name: string, results: Results): void {
-  if (!recordable.some(known => known === name)) {
-    throw new Error(`--record is one of ${recordable.join(', ')}, not ${name}`)
-  }
+export function isRecordable(name: string): name is RowName {
+  return recordable.some(known => known === name)
+}
+
+export function writeResults(name: RowName, results: Results): void {
   mkdirSync(folder, { recursive: true })
   writeFileSync(`${folder}/${name}.json`, `${JSON.stringify(results, null, 2)}\n`)
 }

@@ -11,76 +11,52 @@
  * `--page` alone that page goes to the standard output instead.
  */
 
-import { writeFileSync } from 'node:fs'
-import { connect } from '../../src/client/client.ts'
-import {
-  type Case,
-  conformanceCases,
-  runCase,
-  type Subject,
-} from '../../src/conformance/conformance.ts'
-import { systemClock } from '../../src/platform/clock.ts'
 import { backendsPage } from './page.ts'
-import { planOf, Recording, writeResults } from './results.ts'
+import { record, runSuite } from './recorded-run.ts'
+import { isRecordable, type RowName, recordable } from './results.ts'
 
 const [url = 'memory:conformance', ...rest] = process.argv.slice(2)
-const subject: Subject = {
-  url,
-  connect,
-  clock: systemClock,
-  run: `c${systemClock.now().toString(36)}`,
-  unitMs: Number(option('unit') ?? 20),
-  patienceMs: Number(option('patience') ?? 30_000),
-}
-const only = option('only') ?? ''
-const chosen = [...conformanceCases.entries()].filter(([, { name }]) => name.includes(only))
-const recording = new Recording()
 
 function option(name: string): string | undefined {
   const at = rest.indexOf(`--${name}`)
   return at < 0 ? undefined : rest[at + 1]
 }
 
-async function runOne(number: number, one: Case): Promise<void> {
-  try {
-    const outcome = await runCase(one, number, subject)
-    recording.add(one.name, outcome)
-    if (outcome.kind === 'skipped') console.log(`skip  ${one.name}\n      ${outcome.reason}`)
-  } catch (error) {
-    recording.add(one.name, { kind: 'failed' })
-    console.log(`FAIL  ${one.name}\n      ${(error as Error).message.replaceAll('\n', '\n      ')}`)
-  }
-}
-
 async function runAll(): Promise<void> {
-  const holding = await connect(url, { emulate: 'allow' })
-  const workers = Array.from({ length: Number(option('at-a-time') ?? 4) }, async () => {
-    for (let next = chosen.shift(); next !== undefined; next = chosen.shift()) {
-      await runOne(...next)
-    }
-  })
-  await Promise.all(workers)
-  const plan = await planOf(holding)
-  await holding.close()
-  const { unitMs } = subject
-  const date = new Date(systemClock.now()).toISOString().slice(0, 10)
-  const results = recording.results({ server: option('server') ?? url, date, unitMs, plan })
+  const name = rowToRecord()
+  const results = await runSuite(
+    {
+      url,
+      server: option('server') ?? url,
+      unitMs: Number(option('unit') ?? 20),
+      patienceMs: Number(option('patience') ?? 30_000),
+      atATime: Number(option('at-a-time') ?? 4),
+      only: option('only') ?? '',
+    },
+    {
+      skipped: (name, reason) => console.log(`skip  ${name}\n      ${reason}`),
+      failed: (name, why) => {
+        console.log(`FAIL  ${name}\n      ${why.replaceAll('\n', '\n      ')}`)
+      },
+    },
+  )
   const { passed, skipped, failed } = results
   console.log(`${url}: ${passed} passed, ${skipped.length} skipped, ${failed.length} failed`)
   process.exitCode = failed.length === 0 ? 0 : 1
-  const record = option('record')
-  if (record === undefined) return
-  writeResults(record, results)
-  writeFileSync('docs/compatibility/backends.md', await backendsPage())
+  if (name !== undefined) await record(name, results)
 }
 
 /** Before anything runs: a record of a part, or of an unnamed server, would say nothing. */
-function checkOptions(): void {
-  if (option('record') === undefined) return
-  if (only !== '') throw new Error('--record keeps all cases: not with --only')
+function rowToRecord(): RowName | undefined {
+  const name = option('record')
+  if (name === undefined) return undefined
+  if (!isRecordable(name)) {
+    throw new Error(`--record is one of ${recordable.join(', ')}, not ${name}`)
+  }
+  if (option('only') !== undefined) throw new Error('--record keeps all cases: not with --only')
   if (option('server') === undefined) throw new Error('--record needs --server "name and version"')
+  return name
 }
 
-checkOptions()
 if (url === '--page') process.stdout.write(await backendsPage())
 else await runAll()

@@ -159,7 +159,7 @@ function readPorts(file: string): BoundPorts | undefined {
   }
 }
 
-function readVersion(): string {
+export function readVersion(): string {
   const { version }: { version: string } = JSON.parse(
     readFileSync(join(repositoryFolder(), 'package.json'), 'utf8'),
   )

@@ -15,6 +15,8 @@ export interface Choice {
   readonly peers: boolean
   /** Words that the name of a single check must have; empty: all. */
   readonly only: string
+  /** The client's conformance suite alone, kept in docs/compatibility/results. */
+  readonly record: boolean
 }
 
 export interface Report {

@@ -6,6 +6,7 @@ import { kafkaClient } from './client/kafka.ts'
 import { moveClient } from './client/move.ts'
 import { rabbitmqClient } from './client/rabbitmq.ts'
 import { redisClient } from './client/redis.ts'
+import { spillwayClient } from './client/spillway.ts'
 import { sqsClient } from './client/sqs.ts'
 import { kafkaPrograms } from './kafka/programs.ts'
 import { redisPrograms } from './redis/programs.ts'
@@ -22,5 +23,6 @@ export const suites: readonly Suite[] = [
   redisClient,
   sqsPrograms,
   sqsClient,
+  spillwayClient,
   moveClient,
 ]

@@ -22,15 +22,16 @@ async function run(report: Report, choice: Choice): Promise<void> {
   if (choice.peers && why === undefined) {
     const peer = await startKafkaPeer()
     try {
-      const { name, version, url } = peer
-      const broker = `${name} ${version}`
-      await runConformance(report, choice, { broker, url, unitMs: 100, atATime })
+      const broker = `Apache Kafka ${peer.version}`
+      const subject = { row: 'kafka', broker, url: peer.url, unitMs: 100, atATime } as const
+      await runConformance(report, choice, subject)
     } finally {
       await peer.stop()
     }
+    if (choice.record) return
     await runCrashes(report, choice, behindKafka)
   }
-  if (choice.spillway) await runCrashes(report, choice, behindSpillway)
+  if (choice.spillway && !choice.record) await runCrashes(report, choice, behindSpillway)
 }
 
 async function runCrashes(report: Report, choice: Choice, start: Proxied): Promise<void> {

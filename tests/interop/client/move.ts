@@ -31,7 +31,7 @@ interface Target {
 }
 
 async function run(report: Report, choice: Choice): Promise<void> {
-  if (!choice.peers) return
+  if (!choice.peers || choice.record) return
   for (const { name, why, start } of targets()) {
     if (!name.includes(choice.only)) continue
     if (why !== undefined) {

@@ -21,7 +21,9 @@ async function run(report: Report, choice: Choice): Promise<void> {
   const broker = `RabbitMQ ${running.version}`
   try {
     const url = urlOf(running.amqpPort)
-    await runConformance(report, choice, { broker, url, unitMs: 60, atATime: 4 })
+    const subject = { row: 'rabbitmq', broker, url, unitMs: 60, atATime: 4 } as const
+    await runConformance(report, choice, subject)
+    if (choice.record) return
     await runLosses(report, choice, { broker, port: running.amqpPort, url: urlOf })
     await runGuarantees(report, choice, { broker, url })
   } finally {

@@ -25,10 +25,12 @@ async function run(report: Report, choice: Choice): Promise<void> {
     return
   }
   const running = await startRedis()
-  const broker = `Redis ${running.version}`
+  const broker = `Redis ${running.version}, appendfsync=always`
   try {
     const { url, redisPort: port } = running
-    await runConformance(report, choice, { broker, url, unitMs: 50, atATime: 8 })
+    const subject = { row: 'redis', broker, url, unitMs: 50, atATime: 8 } as const
+    await runConformance(report, choice, subject)
+    if (choice.record) return
     await runLosses(report, choice, { broker, port, hasTimedLeases: true, url: urlOf })
     await runCrashes(report, choice, broker, port)
   } finally {

@@ -20,7 +20,10 @@ async function run(report: Report, choice: Choice): Promise<void> {
   const { sqsPort: port, stop } = await startElasticmq()
   const broker = `ElasticMQ ${elasticmqVersion}`
   try {
-    await runConformance(report, choice, { broker, url: urlOf(port), unitMs: 100, atATime: 16 })
+    const url = urlOf(port)
+    const subject = { row: 'elasticmq', broker, url, unitMs: 100, atATime: 16 } as const
+    await runConformance(report, choice, subject)
+    if (choice.record) return
     await runLosses(report, choice, { broker, port, url: urlOf, hasTimedLeases: true })
   } finally {
     await stop()

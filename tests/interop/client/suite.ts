@@ -4,13 +4,16 @@
  */
 
 import { connect, type Queue, queue } from '../../../src/client/client.ts'
-import { conformanceCases, runCase, type Subject } from '../../../src/conformance/conformance.ts'
 import { systemClock } from '../../../src/platform/clock.ts'
 import { lossCases } from '../../client/drivers/losses.ts'
+import { record, runSuite } from '../../client/recorded-run.ts'
+import type { RowName } from '../../client/results.ts'
 import { startProxy } from '../../harness/proxy.ts'
 import type { Choice, Report } from '../suite.ts'
 
 export interface ClientSubject {
+  /** Its row in docs/compatibility/backends.md. */
+  readonly row: RowName
   /** As the table says it: name and version. */
   readonly broker: string
   readonly url: string
@@ -27,26 +30,17 @@ interface Counts {
 export async function runConformance(
   report: Report,
   choice: Choice,
-  { broker, url, unitMs, atATime }: ClientSubject,
+  { row, broker, url, unitMs, atATime }: ClientSubject,
 ): Promise<void> {
-  const counts: Counts = { passed: 0, failed: 0 }
-  let skipped = 0
-  const run = `i${systemClock.now().toString(36)}`
-  const subject: Subject = { url, connect, clock: systemClock, run, unitMs, patienceMs: 30_000 }
-  const waiting = [...conformanceCases.entries()].filter(([, { name }]) => {
-    return name.includes(choice.only)
-  })
-  const workers = Array.from({ length: atATime }, async () => {
-    for (let next = waiting.shift(); next !== undefined; next = waiting.shift()) {
-      const [number, one] = next
-      await counted(report, counts, `${one.name} on ${broker}`, async () => {
-        const outcome = await runCase(one, number, subject)
-        if (outcome.kind === 'skipped') skipped++
-      })
-    }
-  })
-  await Promise.all(workers)
-  report.row({ broker, suite: `client (${skipped} skipped as planned)`, ...counts })
+  const { only } = choice
+  const results = await runSuite(
+    { url, server: broker, unitMs, patienceMs: 30_000, atATime, only },
+    { failed: (name, why) => report.failed(`${name} on ${broker}`, why) },
+  )
+  if (choice.record) await record(row, results)
+  const { passed, skipped, failed } = results
+  const suite = `client (${skipped.length} skipped as planned)`
+  report.row({ broker, suite, passed, failed: failed.length })
 }
 
 /** Connections that break. `url` is that of a port that leads to the broker's. */

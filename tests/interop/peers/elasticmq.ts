@@ -12,6 +12,9 @@ import { fetchJars, jarsFolder } from './maven.ts'
 
 export const elasticmqVersion = '1.6.12'
 
+/** It starts in some seconds; on a machine that builds something else, in more than thirty. */
+const patienceMs = 180_000
+
 const jars = `elasticmq-${elasticmqVersion}`
 
 /** Returns why it is missing, or undefined. */
@@ -33,12 +36,17 @@ export async function startElasticmq(): Promise<RunningElasticmq> {
   const main = 'org.elasticmq.server.Main'
   const args = [`-Dconfig.file=${file}`, '-cp', join(jarsFolder(jars), '*'), main]
   const child = startChild('java', args, {})
-  await Promise.race([
-    within('ElasticMQ to be ready', untilServing(port)),
-    child.exited.then(how => {
-      throw new Error(`ElasticMQ ended before it was ready (${how}):\n${child.output()}`)
-    }),
-  ])
+  try {
+    await Promise.race([
+      within('ElasticMQ to be ready', untilServing(port), patienceMs),
+      child.exited.then(how => {
+        throw new Error(`ElasticMQ ended before it was ready (${how})`)
+      }),
+    ])
+  } catch (error) {
+    await child.kill('SIGKILL')
+    throw new Error(`${(error as Error).message}; it said:\n${child.output() || 'nothing'}`)
+  }
   const end = async (signal: NodeJS.Signals): Promise<void> => {
     await child.kill(signal)
   }
