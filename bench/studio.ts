@@ -121,9 +121,9 @@ const pageStreams = [
   ...busy.slice(0, 3).map(queue => `queue=${queue}`),
   `tail=${busy[0]}`,
 ]
-/** And every two seconds, for their charts. */
+/** And every five seconds, for their charts. */
 const pagePolls = [
-  ...Array.from({ length: 3 }, () => ['span=60000', 'span=300000']).flat(),
+  ...Array.from({ length: 3 }, () => 'span=300000'),
   ...busy.slice(0, 3).map(queue => `queue=${queue}&span=120000`),
 ]
 
@@ -147,7 +147,7 @@ async function openPages({ httpPort }: SpillwayBroker): Promise<{ close(): numbe
   for (const query of pageStreams) listen(query).catch(ignore)
   const timer = setInterval(() => {
     for (const query of pagePolls) ask(query).catch(ignore)
-  }, 2000)
+  }, 5000)
   await pause(500)
   return {
     close: () => {

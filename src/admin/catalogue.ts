@@ -146,7 +146,7 @@ export class Catalogue {
       backlogBytes: engine.stats().backlogBytes,
       lagMs: this.#sampler.lagMs,
       endpoints: this.#ports.endpoints(),
-      usage: this.#ports.usage(),
+      usage: live ? this.#sampler.usage : this.#ports.usage(),
       counts: {
         queues: infos.length,
         routes: engine.routes().length,
@@ -168,7 +168,9 @@ export class Catalogue {
         all.push({ protocol, group, state, members, places: seen })
       }
     }
-    for (const log of engine.logs()) {
+    for (const { name: log, config } of this.#survey.recent().infos) {
+      // A queue's consumers have no groups.
+      if (config.queue !== undefined) continue
       for (const name of engine.groups(log)) all.push(engineGroup(engine, log, name))
     }
     return all

@@ -29,7 +29,7 @@ export const adminLimits = {
   beatMs: 100,
   listMs: 1000,
   /** Beats, and lists, take at most this part of the time each: then they come less often. */
-  beatShare: 0.004,
+  beatShare: 0.003,
   /** What a write to one more page costs beside the making of it, in ms, as measured. */
   pageWriteMs: 0.04,
   /** What pages show live is taken from a look at all queues that is no older than this. */

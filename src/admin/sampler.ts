@@ -38,6 +38,8 @@ export class Sampler {
   /** How late the last timer was: the load on the event loop, in ms. */
   lagMs = 0
   rates: Rates = noRates
+  /** What the process used at the last sample. */
+  usage: ReturnType<AdminPorts['usage']>
   #round = 0
   #at: number
   #due: number
@@ -46,6 +48,7 @@ export class Sampler {
   constructor(ports: AdminPorts, survey: Survey) {
     this.#ports = ports
     this.#survey = survey
+    this.usage = ports.usage()
     this.#at = ports.clock.monotonic()
     this.#due = this.#at
     this.#wait(0)
@@ -110,9 +113,18 @@ export class Sampler {
     if (this.#seen.size > infos.length) this.#forgetDropped()
     const { in: into, out, settled, returned, dead } = sum
     this.rates = { in: into, out, settled, returned, dead }
-    const memory = this.#ports.usage().residentBytes
+    this.usage = this.#ports.usage()
     const open = connections.list().length
-    this.#overview.add(now, [into, out, settled, sums.ready, sums.leased, open, memory, this.lagMs])
+    this.#overview.add(now, [
+      into,
+      out,
+      settled,
+      sums.ready,
+      sums.leased,
+      open,
+      this.usage.residentBytes,
+      this.lagMs,
+    ])
   }
 
   #forgetDropped(): void {

@@ -44,7 +44,12 @@ export function addStudio(app: AdminApp, ports: Pick<AdminPorts, 'studio' | 'abo
 }
 
 function doorOf(path: string): string {
-  if (path.startsWith('/operate')) return 'operate.html'
+  const live = /^\/operate(?:\/([a-z-]+)(\/.+)?)?\/?$/.exec(path)
+  if (live !== null) {
+    const [, page, below] = live
+    if (page === undefined) return 'operate.html'
+    return below === undefined ? `operate-${page}.html` : 'operate-queue.html'
+  }
   const chapter = /^\/learn\/([a-z-]+)\/?$/.exec(path)?.[1]
   return chapter === undefined ? 'home.html' : `learn-${chapter}.html`
 }

@@ -7,9 +7,22 @@
 import type { Plugin } from 'vite'
 
 /** By the door: the modules whose chunks, with what those import, are needed behind it. */
+const operateFolder = '/studio/src/operate/'
+const livePages = {
+  operate: 'overview',
+  'operate-queues': 'queues',
+  'operate-queue': 'queue',
+  'operate-dead-letters': 'dead-letters',
+  'operate-groups': 'groups',
+  'operate-connections': 'connections',
+  'operate-definitions': 'definitions',
+  'operate-api': 'api-page',
+}
 const fixed: { readonly [door: string]: readonly string[] } = {
   home: ['/studio/src/home.tsx'],
-  operate: ['/studio/src/operate/events.ts', '/studio/src/operate/use-api.ts'],
+  ...Object.fromEntries(
+    Object.entries(livePages).map(([door, page]) => [door, [`${operateFolder}${page}.tsx`]]),
+  ),
 }
 const chapterFolder = '/studio/src/learn/chapters/'
 
@@ -57,6 +70,10 @@ export function doors(): Plugin {
             [...names].filter(name => !html.includes(`"/${name}"`))
           const links = [
             `<link rel="preload" as="font" type="font/woff2" crossorigin href="/${font}">`,
+            // Who looks decides what is shown: that is asked before the script runs, too.
+            ...(door.startsWith('operate')
+              ? ['<link rel="preload" as="fetch" crossorigin href="/api/session">']
+              : []),
             ...missing(styles).map(name => `<link rel="stylesheet" crossorigin href="/${name}">`),
             ...missing(wanted).map(
               name => `<link rel="modulepreload" crossorigin href="/${name}">`,

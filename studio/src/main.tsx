@@ -7,7 +7,13 @@ import { loadPage, matchRoute } from './routes.ts'
 import { Shell } from './shell.tsx'
 
 startRouter()
-// The page's code is on its way while the shell is drawn, not after it.
+/** How long the frame waits for its page: together they are laid out and painted once. */
+const patienceMs = 100
+
 const first = matchRoute(here.peek().path)
-if (first !== undefined) void loadPage(first.route).catch(() => undefined)
+if (first !== undefined) {
+  // What goes wrong is said in the page's place.
+  const loading = loadPage(first.route).catch(() => undefined)
+  await Promise.race([loading, new Promise(resolve => setTimeout(resolve, patienceMs))])
+}
 render(<Shell />, document.getElementById('app')!)

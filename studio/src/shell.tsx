@@ -17,11 +17,11 @@ type Shown =
 
 export function Shell() {
   const isOpen = useSignal(false)
-  const shown = useSignal<Shown>({ kind: 'loading' })
-  const main = useRef<HTMLElement>(null)
   const path = here.value.path
   const match = matchRoute(path)
   const route = match?.route
+  const shown = useSignal<Shown>(shownAtFirst(route))
+  const main = useRef<HTMLElement>(null)
 
   // Not after the paint: that would be a frame later.
   useLayoutEffect(() => {
@@ -32,9 +32,10 @@ export function Shell() {
       return
     }
     document.title = path === '/' ? route.title : `${route.title} · Spillway`
-    const Known = loadedPage(route)
-    if (Known !== undefined) {
-      shown.value = { kind: 'page', path: route.path, Page: Known }
+    const known = shownAtFirst(route)
+    if (known.kind === 'page') {
+      const now = shown.peek()
+      if (now.kind !== 'page' || now.path !== known.path) shown.value = known
       return
     }
     loadPage(route).then(
@@ -98,6 +99,12 @@ export function Shell() {
       </main>
     </div>
   )
+}
+
+function shownAtFirst(route: Route | undefined): Shown {
+  const Page = route === undefined ? undefined : loadedPage(route)
+  if (route === undefined || Page === undefined) return { kind: 'loading' }
+  return { kind: 'page', path: route.path, Page }
 }
 
 function PageArea({ shown, params }: { shown: Shown; params: PageProps['params'] }) {

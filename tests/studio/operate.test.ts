@@ -7,13 +7,9 @@
 import assert from 'node:assert/strict'
 import { readFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
-import { join } from 'node:path'
 import { after, before, describe, it } from 'node:test'
 import type { Browser, Page } from 'playwright-core'
 import type { Browse, QueueDetail, QueuePage } from '../../src/admin/contract.ts'
-import { repositoryFolder } from '../harness/broker.ts'
-import { startChild, temporaryFolder } from '../harness/process.ts'
-import { eventually } from '../harness/wait.ts'
 import {
   builtStudio,
   noChromium,
@@ -22,7 +18,7 @@ import {
   openPage,
   startChromium,
 } from './browser.ts'
-import { hostile, type Ports, sendByAll } from './traffic.ts'
+import { hostile, type Ports, sendByAll, startBroker } from './traffic.ts'
 
 const axeSource = readFileSync(
   createRequire(import.meta.url).resolve('axe-core/axe.min.js'),
@@ -248,10 +244,6 @@ describe('the live pages', { skip: noChromium }, () => {
             'document.documentElement.scrollWidth - document.documentElement.clientWidth',
           )
           assert.equal(overflow, 0, `${name} does not scroll sideways at ${width} px`)
-          const shots = process.env['SPILLWAY_SHOTS']
-          if (shots !== undefined) {
-            await page.screenshot({ path: join(shots, `${name}-${colours}-${width}.png`) })
-          }
         }
         // What differs between the two is contrast.
         const rules = colours === 'light' ? '{}' : '{ runOnly: ["color-contrast"] }'
@@ -310,32 +302,4 @@ async function violations(page: Page, rules: string): Promise<readonly string[]>
   await page.evaluate(axeSource)
   return (await page.evaluate(`axe.run(document, ${rules}).then(({ violations }) =>
     violations.map(({ id, nodes }) => id + ': ' + nodes.map(node => node.target.join(' ')).join(', ')))`)) as string[]
-}
-
-async function startBroker(): Promise<{ ports: Ports; stop: () => Promise<void> }> {
-  const ready = join(temporaryFolder('studio-ready'), 'ready.json')
-  const child = startChild(
-    process.execPath,
-    [
-      join(repositoryFolder(), 'dist/src/cli/main.js'),
-      ...['serve', '--memory', '--ready-file', ready, '--log-level', 'warn'],
-      ...['--amqp=0', '--kafka=0', '--sqs=0', '--redis=0', '--http=0'],
-    ],
-    { env: { ...process.env, NO_COLOR: '1' } },
-  )
-  let ports: Ports | undefined
-  await eventually('the broker is ready', () => {
-    try {
-      ports = (JSON.parse(readFileSync(ready, 'utf8')) as { ports: Ports }).ports
-      return true
-    } catch {
-      return false
-    }
-  })
-  return {
-    ports: ports!,
-    stop: async () => {
-      await child.kill('SIGTERM')
-    },
-  }
 }

@@ -1,9 +1,14 @@
 /** Messages from the clients of all four protocols, for the pages that show them. */
 
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { CreateQueueCommand, SendMessageCommand, SQSClient } from '@aws-sdk/client-sqs'
 import { connect } from 'amqplib'
 import { Redis } from 'ioredis'
 import { Kafka, logLevel } from 'kafkajs'
+import { repositoryFolder } from '../harness/broker.ts'
+import { startChild, temporaryFolder } from '../harness/process.ts'
+import { eventually } from '../harness/wait.ts'
 
 export interface Ports {
   readonly amqp: number
@@ -110,4 +115,33 @@ async function sendByIoredis({ redis }: Ports): Promise<void> {
   await client.xadd('clicks', '*', 'from', 'ioredis', 'page', '/home')
   await client.xgroup('CREATE', 'clicks', 'counters', '0')
   client.disconnect()
+}
+
+/** One in memory that speaks all four, with the studio. */
+export async function startBroker(): Promise<{ ports: Ports; stop: () => Promise<void> }> {
+  const ready = join(temporaryFolder('studio-ready'), 'ready.json')
+  const child = startChild(
+    process.execPath,
+    [
+      join(repositoryFolder(), 'dist/src/cli/main.js'),
+      ...['serve', '--memory', '--ready-file', ready, '--log-level', 'warn'],
+      ...['--amqp=0', '--kafka=0', '--sqs=0', '--redis=0', '--http=0'],
+    ],
+    { env: { ...process.env, NO_COLOR: '1' } },
+  )
+  let ports: Ports | undefined
+  await eventually('the broker is ready', () => {
+    try {
+      ports = (JSON.parse(readFileSync(ready, 'utf8')) as { ports: Ports }).ports
+      return true
+    } catch {
+      return false
+    }
+  })
+  return {
+    ports: ports!,
+    stop: async () => {
+      await child.kill('SIGTERM')
+    },
+  }
 }

@@ -254,6 +254,7 @@ export const entries = [
   'tests/crash/main.ts',
   'tests/fixtures/write-storage.ts',
   'tests/hostile/main.ts',
+  'tests/studio/screenshots.ts',
   'tests/transcripts/record.ts',
   'tests/interop/main.ts',
   'tests/interop/kafka/suite-broker.ts',

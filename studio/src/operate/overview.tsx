@@ -1,5 +1,6 @@
 /** What the broker does right now, and did over the last day. */
 
+import { useRef } from 'preact/hooks'
 import type { History, Overview as OverviewData } from '../../../src/admin/contract.ts'
 import { here, setQuery } from '../router.ts'
 import { Badge } from '../ui/badge.tsx'
@@ -40,12 +41,11 @@ const backlog: readonly Line[] = [
 
 function OverviewPage() {
   const { overview, isOpen } = useEvents({ topics: ['overview'] })
-  const recent = useApi<History>('/api/history?span=60000', 2000)
+  const recent = useRecent(overview.value)
   const span = spans.find(([id]) => id === here.value.query.get('span'))?.[0] ?? '300000'
-  const history = useApi<History>(
-    `/api/history?span=${span}`,
-    Number(span) > 400_000 ? 15_000 : 2000,
-  )
+  // A line of 5 min is not told apart from one that is 5 s older.
+  const everyMs = { '60000': 2000, '300000': 5000, '3600000': 15_000, '86400000': 60_000 }[span]
+  const history = useApi<History>(`/api/history?span=${span}`, everyMs)
   const now = overview.value
   return (
     <>
@@ -60,7 +60,7 @@ function OverviewPage() {
         What the broker that serves this page does right now.
       </PageHead>
       {now !== undefined && <Warnings now={now} />}
-      <Tiles now={now} recent={recent.value.value} />
+      <Tiles now={now} recent={recent} />
       <section class="panel" aria-label="Traffic">
         <header>
           <h2>Messages a second</h2>
@@ -98,6 +98,44 @@ function OverviewPage() {
   )
 }
 
+const recentCount = 60
+/** Events come each second; after a longer silence what was heard before does not go on. */
+const silenceMs = 5000
+
+/** The last minute of each figure: asked for once, and then what is heard. */
+function useRecent(now: OverviewData | undefined): (name: RecentName) => readonly number[] {
+  const asked = useApi<History>('/api/history?span=60000')
+  const heard = useRef<OverviewData[]>([])
+  const last = heard.current.at(-1)
+  if (now !== undefined && now !== last) {
+    if (last !== undefined && now.uptimeMs - last.uptimeMs > silenceMs) {
+      heard.current = []
+      asked.again()
+    }
+    heard.current = [...heard.current, now].slice(-recentCount)
+  }
+  return name => {
+    // A second that nobody sampled is as the one before it.
+    let filled = 0
+    const before = (asked.value.value?.series[name] ?? []).map(value => {
+      filled = value ?? filled
+      return filled
+    })
+    return [...before, ...heard.current.map(recentOf[name])].slice(-recentCount)
+  }
+}
+
+const recentOf = {
+  in: (now: OverviewData) => now.rates.in,
+  out: (now: OverviewData) => now.rates.out,
+  ready: (now: OverviewData) => now.counts.ready,
+  leased: (now: OverviewData) => now.counts.leased,
+  connections: (now: OverviewData) => now.counts.connections,
+  memory: (now: OverviewData) => now.usage.residentBytes,
+  lagMs: (now: OverviewData) => now.lagMs,
+}
+type RecentName = keyof typeof recentOf
+
 function Warnings({ now }: { readonly now: OverviewData }) {
   if (now.alarm === null && now.reasons.length === 0) return null
   const text =
@@ -115,17 +153,9 @@ function Warnings({ now }: { readonly now: OverviewData }) {
 
 function Tiles(props: {
   readonly now: OverviewData | undefined
-  readonly recent: History | undefined
+  readonly recent: (name: RecentName) => readonly number[]
 }) {
-  const { now, recent } = props
-  // A second that nobody sampled is as the one before it.
-  const values = (name: string): number[] => {
-    let last = 0
-    return (recent?.series[name] ?? []).map(value => {
-      last = value ?? last
-      return last
-    })
-  }
+  const { now, recent: values } = props
   const tiles = [
     { title: 'In', value: now && `${rate(now.rates.in)}/s`, line: values('in') },
     { title: 'Out', value: now && `${rate(now.rates.out)}/s`, line: values('out') },
@@ -162,7 +192,7 @@ function Facts({ now }: { readonly now: OverviewData }) {
     ['A confirm means', now.durability === 'always' ? 'on the disk' : now.durability],
     ['Journal', size(now.journalBytes)],
     ['Waiting for the disk', size(now.backlogBytes)],
-    ['Disk free', size(now.diskFreeBytes)],
+    ['Disk free', now.data === null ? '–' : size(now.diskFreeBytes)],
     ['Queues and streams', count(now.counts.queues)],
     ['Messages held', `${count(now.counts.records)} (${size(now.counts.recordBytes)})`],
     ['Delayed', count(now.counts.delayed)],

@@ -249,7 +249,7 @@ type Span = (typeof spans)[number][0]
 function Chart({ name }: { readonly name: string }) {
   const span = useSignal<Span>('120000')
   const path = `/api/history?queue=${encodeURIComponent(name)}&span=${span.value}`
-  const history = useApi<History>(path, 2000)
+  const history = useApi<History>(path, span.value === '120000' ? 5000 : 15_000)
   return (
     <section class="panel" aria-label="Chart">
       <header>

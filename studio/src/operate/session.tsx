@@ -22,15 +22,19 @@ async function look(): Promise<void> {
   }
 }
 
+/** Settles when it is known who looks, or that nobody can tell. */
+export function sessionKnown(): Promise<void> {
+  if (session.value !== undefined) return Promise.resolve()
+  return look()
+}
+
 export function isReadOnly(): boolean {
   return session.value?.readOnly === true
 }
 
 /** A live page: shown to whoever may see it. */
 export function Live(props: { readonly children: ComponentChildren }) {
-  useEffect(() => {
-    if (session.value === undefined) void look()
-  }, [])
+  useEffect(() => void sessionKnown(), [])
   if (failure.value !== undefined) {
     return (
       <Empty title="The broker does not answer">
