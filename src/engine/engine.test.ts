@@ -365,6 +365,25 @@ describe('a queue', () => {
     assert.deepEqual(bodies(lease(engine, 'q', 10, 'two')), ['c'])
   })
 
+  it('serves a group that got a record back after the groups that were ready then', () => {
+    const { engine } = open({ q: { queue: { ordering: 'group-prefix' } } })
+    const send = (body: string) => engine.publish('', 'q', text(body, { group: body.slice(0, 1) }))
+    for (const body of ['x1', 'x2', 'y1', 'z1']) send(body)
+    assert.deepEqual(bodies(lease(engine, 'q', 3, 'one')), ['x1', 'x2', 'y1'])
+    engine.settle({ log: 'q' }, 'one', [2], { kind: 'return' })
+    engine.settle({ log: 'q' }, 'one', [0, 1], { kind: 'return' })
+    send('w1')
+    assert.deepEqual(bodies(lease(engine, 'q', 10, 'two')), ['z1', 'y1', 'x1', 'x2', 'w1'])
+    const back = { kind: 'return', counted: false } as const
+    engine.settle({ log: 'q' }, 'two', [0, 1, 2, 3, 4], back)
+    const again = bodies(lease(engine, 'q', 10, 'three'))
+    assert.deepEqual(again, ['x1', 'x2', 'y1', 'z1', 'w1'], 'they were never handed out')
+    engine.settle({ log: 'q' }, 'three', [0], { kind: 'done' })
+    engine.settle({ log: 'q' }, 'three', [1], { kind: 'return' })
+    engine.settle({ log: 'q' }, 'three', [2], { kind: 'return' })
+    assert.deepEqual(bodies(lease(engine, 'q', 1, 'four')), ['x2'])
+  })
+
   it('wakes those who watch for something to hand out, in turn and only while there is some', () => {
     const { world, engine } = open({ q: { queue: { leaseMs: 1000 } } })
     const woken: string[] = []

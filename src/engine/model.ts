@@ -132,7 +132,8 @@ export interface QueueConfig {
   readonly attemptsMax: number | undefined
   /**
    * `group`: one leased group at a time, each in order. `group-prefix`: a record waits only for
-   * the earlier ones of its group: one that is returned may go again while later ones are leased.
+   * the earlier ones of its group: one that is returned may go again while later ones are leased. A
+   * group that got a record back has its next turn after those that were ready then.
    */
   readonly ordering: 'none' | 'group' | 'group-prefix'
   /** Only the first subscriber is served; the next one when it leaves. */

@@ -146,6 +146,16 @@ describe('SQS, seen through the AWS SDK', () => {
     assert.deepEqual(bodies(await receive(url)), ['a1'])
   })
 
+  it('serves a group whose messages came back after the groups that were ready then', async () => {
+    const url = await queue({ FifoQueue: 'true', ContentBasedDeduplication: 'true' })
+    for (const body of ['a1', 'b1', 'c1', 'a2']) {
+      await send(url, body, { MessageGroupId: body.slice(0, 1) })
+    }
+    const input = { MaxNumberOfMessages: 3, VisibilityTimeout: 0 }
+    assert.deepEqual(bodies(await receive(url, input)), ['a1', 'a2', 'b1'])
+    assert.deepEqual(bodies(await receive(url)), ['c1', 'a1', 'a2', 'b1'])
+  })
+
   it('repeats a receive that has a request attempt id', async () => {
     const url = await queue({ FifoQueue: 'true', ContentBasedDeduplication: 'true' })
     await send(url, 'a', { MessageGroupId: 'g' })
@@ -452,7 +462,7 @@ describe('SQS with keys and cool-downs', () => {
 describe('SQS and time', () => {
   const clock = new ManualClock()
   before(async () => {
-    broker = await startSqs({}, clock)
+    broker = await startSqs({ coolDownMs: 60_000 }, clock)
     client = broker.client()
   })
   after(async () => {
@@ -492,6 +502,27 @@ describe('SQS and time', () => {
     await send(url, 'new', { DelaySeconds: 10 })
     assert.deepEqual(await receive(url), [])
     assert.deepEqual(bodies(await inTime(receive(url, { WaitTimeSeconds: 20 }))), ['new'])
+  })
+
+  it('changes the scope of deduplication a minute later, as AWS does', async () => {
+    const url = await queue({ FifoQueue: 'true', ContentBasedDeduplication: 'true' })
+    const twice = async () => {
+      await send(url, 'same', { MessageGroupId: 'a' })
+      await send(url, 'same', { MessageGroupId: 'b' })
+      const got = await receive(url)
+      for (const message of got) await remove(url, message)
+      return got.length
+    }
+    assert.equal(await twice(), 1)
+    const perGroup = {
+      DeduplicationScope: 'messageGroup',
+      FifoThroughputLimit: 'perMessageGroupId',
+    }
+    await client.send(new sdk.SetQueueAttributesCommand({ QueueUrl: url, Attributes: perGroup }))
+    await clock.advance('59s')
+    assert.equal(await twice(), 0)
+    await clock.advance('1s')
+    assert.equal(await twice(), 2)
   })
 
   it('gives nothing to a client that hangs up during a long poll', async () => {

@@ -147,11 +147,12 @@ export class SqsModel {
 
   #receive(): number {
     const now = this.#now
-    const expected = this.#expected(10)
+    const open = this.#open()
     const got = this.#receivedFrom(this.#url)
+    const expected = this.#inTheirOrder(open, got)
     assert.deepEqual(
       got.map(({ Body }) => Body),
-      expected.map(({ body }) => body),
+      expected.slice(0, 10).map(({ body }) => body),
     )
     got.forEach(({ MessageId, ReceiptHandle, Attributes }, index) => {
       const message = expected[index]!
@@ -164,25 +165,36 @@ export class SqsModel {
     return got.length
   }
 
-  /** What a receive must return: in order, and of a group only what nothing earlier holds up. */
-  #expected(countMax: number): Message[] {
+  /** What may be received, in order, by group: of each only what nothing earlier holds up. */
+  #open(): Message[][] {
     const now = this.#now
     const alive = this.#messages.filter(({ deleted, dead }) => !deleted && !dead)
-    if (!this.#fifo) return alive.filter(({ visibleAt }) => visibleAt <= now).slice(0, countMax)
-    const taken: Message[] = []
-    const open = (group: string) => {
-      const prefix: Message[] = []
-      for (const message of alive.filter(other => other.group === group)) {
-        if (message.visibleAt > now) break
-        prefix.push(message)
-      }
-      return prefix
+    const prefixOf = (group: string) => {
+      const all = alive.filter(other => other.group === group)
+      if (!this.#fifo) return all.filter(({ visibleAt }) => visibleAt <= now)
+      const held = all.findIndex(({ visibleAt }) => visibleAt > now)
+      return held < 0 ? all : all.slice(0, held)
     }
-    const groups = [...new Set(alive.map(({ group }) => group))].map(open)
-    const heads = groups.filter(prefix => prefix.length > 0)
-    heads.sort((left, right) => alive.indexOf(left[0]!) - alive.indexOf(right[0]!))
-    for (const prefix of heads) taken.push(...prefix)
-    return taken.slice(0, countMax)
+    const groups = [...new Set(alive.map(({ group }) => group))].map(prefixOf)
+    return groups.filter(prefix => prefix.length > 0)
+  }
+
+  /**
+   * All groups after another, those that were received in the order of the receive. Groups that
+   * were never received from are in the order of their messages.
+   */
+  #inTheirOrder(open: readonly Message[][], got: readonly Received[]): Message[] {
+    const first = (prefix: readonly Message[]) =>
+      got.findIndex(({ Body }) => Body === prefix[0]!.body) >>> 0
+    const groups = [...open].sort((left, right) => first(left) - first(right))
+    const fresh = groups.filter(prefix => prefix[0]!.receives === 0 && first(prefix) < got.length)
+    const ages = fresh.map(prefix => this.#messages.indexOf(prefix[0]!))
+    assert.deepEqual(
+      ages,
+      [...ages].sort((left, right) => left - right),
+      'older groups first',
+    )
+    return groups.flat()
   }
 
   #delete(): void {

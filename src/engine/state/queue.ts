@@ -9,7 +9,9 @@
  * (I5). Ready records are intervals of positions, one set for each priority level, so a backlog of
  * millions that nobody has touched costs one interval. With `ordering: 'group'` the ready records
  * are kept by lane, one lane a group, and only the heads of lanes without leases are offered; with
- * 'group-prefix' the heads that no earlier record of their lane holds up.
+ * 'group-prefix' the heads that no earlier record of their lane holds up, and a lane that got a
+ * record back waits behind the lanes that were ready then. That turn is not journaled: what is
+ * handed out is, so a start may only serve the lanes in another order.
  *
  * Everything here is `apply`: it reads no clock and decides nothing (I3).
  */
@@ -43,6 +45,8 @@ export interface Lane {
   readonly held: IntervalSet | undefined
   /** The position that the lane offers, or -1. */
   head: number
+  /** It got a record back, and none of its records has been taken since ('group-prefix'). */
+  isReturned: boolean
 }
 
 export interface Delayed {
@@ -68,7 +72,16 @@ export class Queue {
   readonly #grouped: boolean
   readonly #index: RecordIndex
   readonly #levels: IntervalSet[] = []
+  /** What is offered: heads of lanes but those in `#behind`, and records that have no lane. */
   readonly #heads = new IntervalSet()
+  /**
+   * Lanes that offer a record which came back, in the order of their turns; each with the last
+   * position that there was when its turn was decided: it follows what is up to there.
+   */
+  readonly #behind = new Map<Lane, number>()
+  readonly #behindHeads = new IntervalSet()
+  /** The highest position that was ever added. */
+  #last = -1
   /** The lane of each ready record that has one. */
   readonly #laneOf = new Map<number, Lane>()
   /** Leases of the upper level since the last of the lower, for `turns`. Not kept by a restart. */
@@ -113,7 +126,11 @@ export class Queue {
     if (this.#grouped) {
       const head = lane?.waiting.min() ?? -1
       if (head >= 0 && head < barrier && !this.delayed.has(head)) return head
-      return this.#heads.min()
+      const front = this.#heads.min()
+      if (this.#behind.size === 0) return front
+      const [first] = this.#behind
+      const [returned, after] = first!
+      return front >= 0 && front <= after ? front : returned.head
     }
     if (this.config.turns !== undefined && this.#taken >= this.config.turns.upper) {
       const position = this.#levels[0]!.min()
@@ -136,7 +153,9 @@ export class Queue {
    * First ready position of a level, or -1. With ordering groups there is one level: the offers.
    */
   headOf(level: number): number {
-    return this.#grouped ? this.#heads.min() : this.#levels[level]!.min()
+    if (!this.#grouped) return this.#levels[level]!.min()
+    const [front, returned] = [this.#heads.min(), this.#behindHeads.min()]
+    return front < 0 || (returned >= 0 && returned < front) ? returned : front
   }
 
   /** Ready positions in the order of delivery; the set must not change meanwhile. */
@@ -194,6 +213,7 @@ export class Queue {
     this.#letGo(lease)
     const attempts = counted ? lease.attempts : lease.attempts - 1
     if (attempts > 0) this.attempts.set(position, attempts)
+    if (counted && lease.lane?.held !== undefined) lease.lane.isReturned = true
     if (dueAt === 0) this.#makeReady(position, lease.level, lease.lane)
     else this.#makeDelayed(position, dueAt, lease.level, lease.lane)
   }
@@ -303,7 +323,14 @@ export class Queue {
     let lane = this.lanes.get(group)
     if (lane === undefined) {
       const held = this.config.ordering === 'group-prefix' ? new IntervalSet() : undefined
-      lane = { name: group, waiting: new IntervalSet(), leased: 0, held, head: -1 }
+      lane = {
+        name: group,
+        waiting: new IntervalSet(),
+        leased: 0,
+        held,
+        head: -1,
+        isReturned: false,
+      }
       this.lanes.set(group, lane)
     }
     return lane
@@ -317,6 +344,7 @@ export class Queue {
     } else if (lane === undefined) {
       this.#heads.add(position)
     } else {
+      if (position > this.#last) this.#last = position
       this.lanes.set(lane.name, lane)
       this.#laneOf.set(position, lane)
       lane.waiting.add(position)
@@ -349,6 +377,7 @@ export class Queue {
     }
     this.#laneOf.delete(position)
     lane.waiting.delete(position)
+    lane.isReturned = false
     this.#offer(lane)
     return { level: 0, lane }
   }
@@ -380,10 +409,21 @@ export class Queue {
     const free = lane.leased === 0 || before > first
     const head = free && first >= 0 && !this.delayed.has(first) ? first : -1
     if (head !== lane.head) {
-      if (lane.head >= 0) this.#heads.delete(lane.head)
-      if (head >= 0) this.#heads.add(head)
+      this.#withdraw(lane)
       lane.head = head
+      if (head >= 0 && lane.isReturned) {
+        this.#behind.set(lane, this.#last)
+        this.#behindHeads.add(head)
+      } else if (head >= 0) this.#heads.add(head)
     }
     if (lane.leased === 0 && first < 0) this.lanes.delete(lane.name)
+  }
+
+  #withdraw(lane: Lane): void {
+    if (lane.head < 0) return
+    if (!this.#heads.delete(lane.head)) {
+      this.#behindHeads.delete(lane.head)
+      this.#behind.delete(lane)
+    }
   }
 }

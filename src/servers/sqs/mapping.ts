@@ -37,6 +37,8 @@ export interface QueueLabel {
   readonly salt: string
   /** Of a FIFO queue: how often it was purged. What was sent before is no duplicate's first. */
   readonly purges?: number
+  /** The deduplication scope was changed: until then it is still what it was. */
+  readonly scopeBefore?: { readonly byGroup: boolean; readonly until: number }
 }
 
 /** A queue as the handlers see it: everything parsed. */
@@ -49,8 +51,9 @@ export interface QueueView {
   readonly waitMs: number
   readonly messageBytesMax: number
   readonly contentBased: boolean
-  /** True: a deduplication id counts within its group only. */
+  /** True: a deduplication id counts within its group only. `isScopedByGroup` knows since when. */
   readonly scopedByGroup: boolean
+  readonly scopeBefore: QueueLabel['scopeBefore']
   readonly levels: number
 }
 
@@ -100,8 +103,17 @@ export function viewOf(info: LogInfo, label: QueueLabel): QueueView {
     messageBytesMax: number('MaximumMessageSize'),
     contentBased: label.attributes['ContentBasedDeduplication'] === 'true',
     scopedByGroup: label.attributes['DeduplicationScope'] === 'messageGroup',
+    scopeBefore: label.scopeBefore,
     levels: queue?.levels ?? 1,
   }
+}
+
+/** Whether a deduplication id counts within its group only. */
+export function isScopedByGroup(
+  { scopedByGroup, scopeBefore }: Pick<QueueView, 'scopedByGroup' | 'scopeBefore'>,
+  now: number,
+): boolean {
+  return scopeBefore !== undefined && now < scopeBefore.until ? scopeBefore.byGroup : scopedByGroup
 }
 
 /** The engine's configuration of a new queue. */

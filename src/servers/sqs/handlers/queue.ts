@@ -15,7 +15,13 @@ import type { SqsBroker } from '../broker.ts'
 import type { Request } from '../connection.ts'
 import { fail, invalidValue, refuse } from '../errors.ts'
 import { limits } from '../limits.ts'
-import { logInputOf, type QueueLabel, type QueueView, redrivePolicyOf } from '../mapping.ts'
+import {
+  isScopedByGroup,
+  logInputOf,
+  type QueueLabel,
+  type QueueView,
+  redrivePolicyOf,
+} from '../mapping.ts'
 import { arnOf, checkQueueName, urlOf } from '../names.ts'
 
 type Input<Action> = Action extends { readonly request: infer T } ? Parsed<T> : never
@@ -181,7 +187,12 @@ export function setAttributes(
   const given = input.Attributes
   const attributes = mergeAttributes(given, view.label.attributes, { fifo, isNew: false })
   checkTarget(broker, { name, fifo, attributes, given })
-  broker.relabel(view, { attributes })
+  const scope = attributes['DeduplicationScope']
+  const isNewScope = scope !== view.label.attributes['DeduplicationScope']
+  // AWS takes up to a minute to bring a change to where it is looked at: this one is felt.
+  const until = broker.now + broker.coolDownMs
+  const scopeBefore = { byGroup: isScopedByGroup(view, broker.now), until }
+  broker.relabel(view, isNewScope ? { attributes, scopeBefore } : { attributes })
 }
 
 export function purge(request: Request, input: QueueInput): undefined {

@@ -9,7 +9,7 @@ import type { SqsBroker } from '../broker.ts'
 import type { Request } from '../connection.ts'
 import { fail, invalidValue, missing, refuse } from '../errors.ts'
 import { limits } from '../limits.ts'
-import type { QueueView } from '../mapping.ts'
+import { isScopedByGroup, type QueueView } from '../mapping.ts'
 import { attributeBytesOf, attributesOf, bytesOf, checkBody } from '../message.ts'
 import { checkId } from '../names.ts'
 import { messageIdAt, parseHex, printUuid, sequenceNumberAt } from '../receipt.ts'
@@ -162,7 +162,7 @@ function store(broker: SqsBroker, view: QueueView, draft: Draft): Result {
       }),
       body: draft.body,
       group: view.fifo ? draft.group : undefined,
-      dedupeId: view.fifo ? dedupeKey(view, draft) : undefined,
+      dedupeId: view.fifo ? dedupeKey(view, draft, broker.now) : undefined,
       dueAt: draft.delayMs > 0 ? broker.now + draft.delayMs : undefined,
       priority: view.fifo ? undefined : broker.fairness.levelFor(view, draft.group),
     },
@@ -198,8 +198,8 @@ function systemDigest(
 }
 
 /** Ids of two scopes must not meet, and a group with an id may be longer than the engine takes. */
-function dedupeKey(view: QueueView, { group, dedupeId }: Draft): string {
-  const key = view.scopedByGroup ? `g${sha256(`${group} ${dedupeId}`)}` : `q${dedupeId}`
+function dedupeKey(view: QueueView, { group, dedupeId }: Draft, now: number): string {
+  const key = isScopedByGroup(view, now) ? `g${sha256(`${group} ${dedupeId}`)}` : `q${dedupeId}`
   const { purges = 0 } = view.label
   return purges === 0 ? key : `p${sha256(`${purges} ${key}`)}`
 }
