@@ -172,14 +172,14 @@ test('lengths that lie allocate nothing', () => {
   ok(process.memoryUsage().arrayBuffers - before < 10_000_000)
 })
 
+/** `node dist/tests/wire/fuzz.js` goes on for a million of them. */
 test('mutated streams end in frames or wire errors, never in anything else', context => {
   const seed = Date.now()
-  const result = fuzz(seed, 200_000)
-  context.diagnostic(
-    `200000 runs from seed ${seed}: ${result.frames} frames, ${result.refused} refused`,
-  )
-  ok(result.decoded > 50_000)
-  ok(result.refused > 50_000)
+  const runs = 40_000
+  const { frames, refused, decoded } = fuzz(seed, runs)
+  context.diagnostic(`${runs} runs from seed ${seed}: ${frames} frames, ${refused} refused`)
+  ok(decoded > runs / 4)
+  ok(refused > runs / 4)
 })
 
 /** amqplib's generated definitions, which it does not export. */
