@@ -10,6 +10,7 @@ import { type EngineDoor, openEngine } from '../engine/engine.ts'
 import type { Ports, Random, Storage } from '../engine/ports.ts'
 import { systemClock } from '../platform/clock.ts'
 import { passwordDigest } from '../platform/password-digest.ts'
+import { residentBytes } from '../platform/process.ts'
 import { systemRandom } from '../platform/random.ts'
 import { FolderLocked, openFolder } from '../platform/storage.ts'
 import { netTransport } from '../platform/transport.ts'
@@ -35,7 +36,7 @@ export interface Broker {
   stopping: boolean
   readonly admin: AdminServer | undefined
   readonly sqs: RunningSqs | undefined
-  readonly management: RunningManagement | undefined
+  readonly management: Pick<RunningManagement, 'stop' | 'destroy'> | undefined
   /** Lets go of the data folder; after the engine is closed. */
   release(): void
 }
@@ -179,6 +180,7 @@ async function bindAmqp(
     digest: passwordDigest,
     ...(plan.users === undefined ? {} : { authenticate: authenticator(plan) }),
     isUser: name => plan.users?.has(name) ?? false,
+    memoryHigh: () => residentBytes() > plan.memoryHighBytes,
     ...(plan.insecure ? { loopbackUsers: [] } : {}),
   })
   if (plan.definitions !== undefined) {
@@ -194,22 +196,37 @@ async function bindAmqp(
   return server
 }
 
+/** RabbitMQ's management API and its Prometheus plugin, each behind a port of its own. */
 async function bindManagement(
   { plan }: Parts,
   server: AmqpServer | undefined,
   endpoints: Endpoint[],
-): Promise<RunningManagement | undefined> {
-  if (plan.managementPort === undefined || server === undefined) return undefined
-  const { serveManagement } = await import('./management.ts')
-  const address = { host: plan.host, port: plan.managementPort }
-  const { diskFreeMin } = plan
-  const parts = { plan, server, endpoints, diskFreeMin }
-  const management = await serveManagement(address, parts).catch(error => {
-    throw explainPort(error, 'management', address)
-  })
-  const scheme = tlsOf(plan, 'management') === undefined ? 'http' : 'https'
-  endpoints.push(endpoint('management', scheme, plan.host, management.port))
-  return management
+): Promise<Pick<RunningManagement, 'stop' | 'destroy'> | undefined> {
+  const ports = { management: plan.managementPort, prometheus: plan.prometheusPort }
+  const running: RunningManagement[] = []
+  for (const name of ['management', 'prometheus'] as const) {
+    const port = ports[name]
+    if (port === undefined || server === undefined) continue
+    const { serveManagement } = await import('./management.ts')
+    const address = { host: plan.host, port }
+    const parts = { plan, server, endpoints }
+    const one = await serveManagement(address, name, parts).catch(error => {
+      for (const other of running) other.destroy()
+      throw explainPort(error, name, address)
+    })
+    const scheme = tlsOf(plan, name) === undefined ? 'http' : 'https'
+    endpoints.push(endpoint(name, scheme, plan.host, one.port))
+    running.push(one)
+  }
+  if (running.length === 0) return undefined
+  return {
+    stop: () => {
+      for (const one of running) one.stop()
+    },
+    destroy: () => {
+      for (const one of running) one.destroy()
+    },
+  }
 }
 
 interface Bound {

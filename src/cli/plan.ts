@@ -2,6 +2,7 @@
 
 import { readFileSync } from 'node:fs'
 import type { Durability } from '../engine/engine.ts'
+import { memoryLimitBytes } from '../platform/process.ts'
 import { type ProfileName, profiles } from '../servers/amqp/profiles.ts'
 import { isProfileName, profileNames } from '../servers/kafka/profiles.ts'
 import type { KafkaServerOptions } from '../servers/kafka/server.ts'
@@ -31,6 +32,9 @@ export interface Plan {
   readonly redisProfile: RedisProfile
   readonly sqsPort: number | undefined
   readonly managementPort: number | undefined
+  readonly prometheusPort: number | undefined
+  /** Resident bytes above which AMQP publishers wait. */
+  readonly memoryHighBytes: number
   readonly definitions: string | undefined
   readonly diskFreeMin: number
   readonly sqs: { readonly keys: readonly SqsKey[] | undefined; readonly coolDownMs: number }
@@ -63,9 +67,15 @@ export function makePlan(settings: Settings): Plan {
   const kafkaPort = shiftPort(settings.kafka, settings.portOffset)
   const redisPort = shiftPort(settings.redis, settings.portOffset)
   const managementPort = shiftPort(settings.management, settings.portOffset)
-  const needsAmqp = managementPort !== undefined || settings.loadDefinitions !== undefined
+  const prometheusPort = shiftPort(settings.prometheus, settings.portOffset)
+  const needsAmqp =
+    managementPort !== undefined ||
+    prometheusPort !== undefined ||
+    settings.loadDefinitions !== undefined
   if (needsAmqp && amqpPort === undefined) {
-    throw usageFailure('--management and --load-definitions are about AMQP, which is off.')
+    throw usageFailure(
+      '--management, --prometheus and --load-definitions are about AMQP, which is off.',
+    )
   }
   const keys = parseSqsKeys(settings.sqsKeys)
   // Users have no keys to sign with: on an address that others reach, SQS needs keys of its own.
@@ -87,6 +97,8 @@ export function makePlan(settings: Settings): Plan {
     redisProfile: redisProfileOf(settings),
     sqsPort,
     managementPort,
+    prometheusPort,
+    memoryHighBytes: settings.memoryHighWatermark ?? Math.floor(memoryLimitBytes() * memoryShare),
     definitions: settings.loadDefinitions,
     diskFreeMin: settings.diskFreeMin,
     sqs: { keys, coolDownMs: settings.sqsCoolDown },
@@ -100,7 +112,10 @@ export function makePlan(settings: Settings): Plan {
   }
 }
 
-const portNames = ['amqp', 'kafka', 'redis', 'sqs', 'http', 'management'] as const
+/** The part of the machine's memory that RabbitMQ 4 takes for its own. */
+const memoryShare = 0.6
+
+const portNames = ['amqp', 'kafka', 'redis', 'sqs', 'http', 'management', 'prometheus'] as const
 export type PortName = (typeof portNames)[number]
 
 /** What a port is encrypted with; undefined: it is not. */

@@ -1,5 +1,6 @@
 /** This process, as its operator sees it: signals, memory, load, and what it may use. */
 
+import { totalmem } from 'node:os'
 import { monitorEventLoopDelay, performance } from 'node:perf_hooks'
 
 export interface ProcessUsage {
@@ -19,6 +20,17 @@ export function processUsage(): ProcessUsage {
     processorMs: Math.round((processor.user + processor.system) / 1000),
     uptimeMs: Math.round(performance.now()),
   }
+}
+
+/** Without the rest of `processUsage`: cheap enough to be asked for each second. */
+export function residentBytes(): number {
+  return process.memoryUsage.rss()
+}
+
+/** What this process may use of the machine's memory: all of it, or what its container has. */
+export function memoryLimitBytes(): number {
+  const constrained = process.constrainedMemory()
+  return constrained > 0 ? Math.min(constrained, totalmem()) : totalmem()
 }
 
 /** Milliseconds since the process was started, for the time until it was ready. */

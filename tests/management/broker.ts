@@ -8,7 +8,12 @@ import { passwordDigest } from '../../src/platform/password-digest.ts'
 import { systemRandom } from '../../src/platform/random.ts'
 import { netTransport } from '../../src/platform/transport.ts'
 import { Rates } from '../../src/servers/amqp/management/rates.ts'
-import { managementServer } from '../../src/servers/amqp/management/server.ts'
+import {
+  type About,
+  type ManagementServer,
+  managementServer,
+  prometheusServer,
+} from '../../src/servers/amqp/management/server.ts'
 import { amqpServer } from '../../src/servers/amqp/server.ts'
 import { Connections } from '../../src/servers/listener.ts'
 import { SimulatedStorage } from '../../src/testing/storage.ts'
@@ -24,6 +29,8 @@ export interface ManagedBroker {
   readonly engine: EngineDoor
   readonly amqpPort: number
   readonly httpPort: number
+  /** Where the Prometheus plugin listens. */
+  readonly metricsPort: number
   /** `user`: `name:password`, guest unless given. */
   call(method: string, path: string, body?: unknown, options?: CallOptions): Promise<Answer>
   url(user?: string, vhost?: string): string
@@ -47,7 +54,7 @@ export async function startManaged(kept?: SimulatedStorage): Promise<ManagedBrok
   const transport = netTransport()
   const host = '127.0.0.1'
   const amqp = await connections.listen({ server, transport, address: { host, port: 0 } })
-  const management = managementServer(server.broker, {
+  const about: About = {
     nodeName: 'spillway@localhost',
     version: '1.0.0',
     diskFreeMin: 0,
@@ -56,21 +63,26 @@ export async function startManaged(kept?: SimulatedStorage): Promise<ManagedBrok
     usage: () => {
       return { pid: 1, memoryBytes: 1, memoryLimitBytes: 2, uptimeMs: 3, processors: 1 }
     },
-  })
-  const { handle, requestBytesMax: bodyBytesMax } = management
-  const http = await listenHttp({ host, port: 0, bodyBytesMax, handle })
+  }
+  const listen = ({ handle, requestBytesMax: bodyBytesMax }: ManagementServer) =>
+    listenHttp({ host, port: 0, bodyBytesMax, handle })
+  const http = await listen(managementServer(server.broker, about))
+  const metrics = await listen(prometheusServer(server.broker, about))
   const stop = async (): Promise<void> => {
     connections.destroy()
-    await new Promise<void>(resolve => {
-      http.close(resolve)
-      http.destroy()
-    })
+    for (const each of [http, metrics]) {
+      await new Promise<void>(resolve => {
+        each.close(resolve)
+        each.destroy()
+      })
+    }
     await new Promise<void>(resolve => engine.close(resolve))
   }
   return {
     engine,
     amqpPort: amqp.port,
     httpPort: http.port,
+    metricsPort: metrics.port,
     call: (method, path, body, options) => call(http.port, method, path, body, options),
     url: (user = 'guest:guest', vhost = '/') =>
       `amqp://${user}@${host}:${amqp.port}/${encodeURIComponent(vhost)}?heartbeat=0`,

@@ -443,8 +443,8 @@ describe('definitions', () => {
 })
 
 describe('what Prometheus scrapes', () => {
-  const scrape = async (path: string, headers = {}) => {
-    const answer = await fetch(`http://127.0.0.1:${broker.httpPort}${path}`, { headers })
+  const scrape = async (path: string, headers = {}, port = broker.httpPort) => {
+    const answer = await fetch(`http://127.0.0.1:${port}${path}`, { headers })
     return { status: answer.status, text: await answer.text() }
   }
 
@@ -466,8 +466,12 @@ describe('what Prometheus scrapes', () => {
   it('has each queue for who has a password', async () => {
     assert.equal((await scrape('/metrics/per-object')).status, 401)
     const authorization = `Basic ${btoa('guest:guest')}`
-    const { text } = await scrape('/metrics/per-object', { authorization })
-    assert.match(text, /^rabbitmq_queue_messages_ready\{vhost="\/",queue="scraped"\} 1$/m)
+    const one = /^rabbitmq_queue_messages_ready\{vhost="\/",queue="scraped"\} 1$/m
+    assert.match((await scrape('/metrics/per-object', { authorization })).text, one)
+    // The plugin's own port is for whoever reaches it, and has nothing else.
+    assert.match((await scrape('/metrics/per-object', {}, broker.metricsPort)).text, one)
+    assert.equal((await scrape('/metrics', {}, broker.metricsPort)).status, 200)
+    assert.equal((await scrape('/api/overview', { authorization }, broker.metricsPort)).status, 404)
     await use(channel => channel.deleteQueue('scraped'))
   })
 })

@@ -12,6 +12,7 @@ import { Access, type Authenticate, type Digest } from './access.ts'
 import type { Connection } from './connection.ts'
 import { fail, locked, named, refuse } from './errors.ts'
 import { type Deduplication, deduplicationOf } from './exchange-types.ts'
+import { limits } from './limits.ts'
 import { type ExchangeDefinition, exchangeDefinitionOf, queueDefinitionOf } from './mapping.ts'
 import { defaultVhost, engineName, nameIn } from './names.ts'
 import { Policies } from './policies.ts'
@@ -44,6 +45,8 @@ export interface AmqpServerOptions {
   readonly loopbackUsers?: readonly string[] | undefined
   /** Reads what other protocols have taken in; without it such a message is its body alone. */
   readonly readPlain?: ReadPlain | undefined
+  /** Whether the process has more memory than it should: asked about once a second. */
+  readonly memoryHigh?: (() => boolean) | undefined
   /** For server-properties. */
   readonly product?: string | undefined
   readonly clusterName?: string | undefined
@@ -80,6 +83,8 @@ export class Broker {
   readonly replies = new Map<string, Channel>()
   readonly streamReaders = new StreamReaders()
   #connections = 0
+  #memoryHigh = false
+  #lookedAtMs = Number.NEGATIVE_INFINITY
 
   constructor(options: AmqpServerOptions) {
     this.engine = options.engine
@@ -111,6 +116,28 @@ export class Broker {
     this.engine.onFailure(() => {
       for (const member of [...this.members]) member.failed()
     })
+  }
+
+  /** What makes publishers wait, in RabbitMQ's words; empty: nothing. */
+  get alarms(): readonly ('memory' | 'disk')[] {
+    const memory = this.#memoryHigh ? (['memory'] as const) : []
+    return this.engine.alarm === 'disk' ? [...memory, 'disk'] : memory
+  }
+
+  /** Whether a publisher must wait now. */
+  get refusing(): boolean {
+    return this.#memoryHigh || this.engine.alarm !== undefined
+  }
+
+  /** Any connection's tick: looks at the memory when a second has gone by. */
+  lookAtMemory(nowMs: number): void {
+    const { memoryHigh } = this.options
+    if (memoryHigh === undefined || nowMs - this.#lookedAtMs < limits.memoryLookMs) return
+    this.#lookedAtMs = nowMs
+    const high = memoryHigh()
+    if (high === this.#memoryHigh) return
+    this.#memoryHigh = high
+    for (const member of [...this.members]) member.alarmed()
   }
 
   /** A number for a new connection; part of the names of its lease holders. */

@@ -592,6 +592,30 @@ test('a full disk stops publishers, who hear of it past held confirms, and go on
   assert.equal(broker.engine.log('q')?.count, 2)
 })
 
+test('too much memory stops publishers alone, until it has gone down', () => {
+  let high = false
+  const broker = newBroker(44, { memoryHigh: () => high })
+  const client = connect(broker)
+  const consumer = connect(broker)
+  declare(client, 'q')
+  consume(consumer, 'q', 'tag')
+  client.hear()
+  high = true
+  client.connection.tick(10_000)
+  client.publish(1, { routingKey: 'q' }, 'late')
+  assert.deepEqual([client.paused, consumer.paused], [true, false])
+  assert.deepEqual(client.names(), ['connection.blocked'])
+  assert.deepEqual(broker.server.broker.alarms, ['memory'])
+  high = false
+  // Another connection's tick is as good, and one that comes at once does not count.
+  consumer.connection.tick(10_100)
+  assert.ok(client.paused)
+  consumer.connection.tick(11_000)
+  assert.ok(!client.paused)
+  assert.deepEqual(client.names(), ['connection.unblocked'])
+  assert.deepEqual(consumer.names().slice(-1), ['basic.deliver'])
+})
+
 /** The engine's methods and getters, bound to it. */
 function doorVerbs(engine: EngineDoor): [string, PropertyDescriptor][] {
   const entries = Object.entries(Object.getOwnPropertyDescriptors(Object.getPrototypeOf(engine)))

@@ -463,6 +463,7 @@ export class Connection implements ServerConnection, ChannelHost {
   // Time
 
   tick(nowMs: number): void {
+    this.broker.lookAtMemory(nowMs)
     switch (this.#due(nowMs)) {
       case 'hang-up':
         this.outbox.destroy()
@@ -519,7 +520,7 @@ export class Connection implements ServerConnection, ChannelHost {
   #mustStall(type: number, payload: Uint8Array): boolean {
     return (
       type === frameMethod &&
-      this.broker.engine.alarm !== undefined &&
+      this.broker.refusing &&
       this.state === 'running' &&
       payload.length >= 4 &&
       idOf(payload) === BasicPublish.id
@@ -532,12 +533,13 @@ export class Connection implements ServerConnection, ChannelHost {
     this.#sayBlocked()
   }
 
-  /** Only a full disk is worth telling: a backlog is over before anyone could react. */
+  /** A backlog of the disk is not worth telling: it is over before anyone could react. */
   #sayBlocked(): void {
-    if (this.#saidBlocked || this.broker.engine.alarm !== 'disk') return
+    const { alarms } = this.broker
+    if (this.#saidBlocked || alarms.length === 0) return
     if (!this.capable('connection.blocked')) return
     this.#saidBlocked = true
-    const blocked = { reason: 'low on disk' }
+    const blocked = { reason: `low on ${alarms.join(' & ')}` }
     this.#sendAhead(writer => writeMethodFrame(writer, 0, ConnectionBlocked, blocked))
   }
 
@@ -553,7 +555,7 @@ export class Connection implements ServerConnection, ChannelHost {
 
   alarmed(): void {
     if (!this.#stalled || this.state !== 'running') return
-    if (this.broker.engine.alarm !== undefined) {
+    if (this.broker.refusing) {
       this.#sayBlocked()
       return
     }

@@ -15,6 +15,8 @@ export const limits = {
   hastyHeartbeatSeconds: 5,
   /** A tick that is asked for once a second may come so much early. */
   tickSlackMs: 50,
+  /** Between two looks at the memory of the process; a tick may come a little early. */
+  memoryLookMs: 900,
   /** From accept to connection.open. */
   handshakeMs: 10_000,
   /** From our close to the peer's close-ok. */

@@ -131,10 +131,10 @@ function nodeView(request: Request): JsonObject {
     sockets_used: openConnections(broker).length,
     mem_limit: usage.memoryLimitBytes,
     mem_used: usage.memoryBytes,
-    mem_alarm: false,
+    mem_alarm: broker.alarms.includes('memory'),
     disk_free: freeBytes,
     disk_free_limit: about.diskFreeMin,
-    disk_free_alarm: broker.engine.alarm === 'disk',
+    disk_free_alarm: broker.alarms.includes('disk'),
     proc_total: 1_048_576,
     proc_used: 1,
     uptime: usage.uptimeMs,
@@ -195,10 +195,10 @@ export function alone(): JsonObject {
 }
 
 export function alarms({ broker, about }: Request): JsonObject {
-  if (broker.engine.alarm !== 'disk') return well()
+  if (broker.alarms.length === 0) return well()
   throw new Unwell({
     reason: 'There are alarms in effect in the cluster',
-    alarms: [{ node: about.nodeName, resource: 'disk' }],
+    alarms: broker.alarms.map(resource => ({ node: about.nodeName, resource })),
   })
 }
 

@@ -115,7 +115,11 @@ function addNode(out: Exposition, broker: Broker, about: About): void {
     'is 1 if free disk space watermark alarm is in effect',
     engine.alarm === 'disk' ? 1 : 0,
   )
-  gauge('alarms_memory_used_watermark', 'is 1 if VM memory watermark alarm is in effect', 0)
+  gauge(
+    'alarms_memory_used_watermark',
+    'is 1 if VM memory watermark alarm is in effect',
+    broker.alarms.includes('memory') ? 1 : 0,
+  )
 }
 
 /** Since the process started. */

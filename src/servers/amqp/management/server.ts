@@ -48,7 +48,7 @@ export interface About {
 }
 
 export interface ManagementServer {
-  readonly name: 'management'
+  readonly name: 'management' | 'prometheus'
   readonly requestBytesMax: number
   handle(call: HttpCall): void
 }
@@ -69,6 +69,25 @@ export function managementServer(broker: Broker, about: About): ManagementServer
       const send = () => call.respond(answer.status, answer.headers, answer.body)
       if (gate <= released || answer.failed) send()
       else waiting.push({ gate, send })
+    },
+  }
+}
+
+/**
+ * What the Prometheus plugin has on its own port: metrics alone, and for anybody who can reach the
+ * port, as there.
+ */
+export function prometheusServer(broker: Broker, about: About): ManagementServer {
+  return {
+    name: 'prometheus',
+    requestBytesMax: 1024,
+    handle: call => {
+      const path = call.path.split('?', 1)[0]!.replace(/\/$/, '')
+      const isMetrics = path === '/metrics' || path === '/metrics/per-object'
+      const answer = isMetrics
+        ? metrics(broker, about, path !== '/metrics')
+        : json(404, { error: 'Object Not Found', reason: 'Not Found' })
+      call.respond(answer.status, answer.headers, answer.body)
     },
   }
 }
