@@ -12,6 +12,7 @@ import { Access, type Authenticate, type Digest } from './access.ts'
 import type { Connection } from './connection.ts'
 import { fail, locked, named, refuse } from './errors.ts'
 import { type Deduplication, deduplicationOf } from './exchange-types.ts'
+import { Firehose } from './firehose.ts'
 import { limits } from './limits.ts'
 import { type ExchangeDefinition, exchangeDefinitionOf, queueDefinitionOf } from './mapping.ts'
 import { defaultVhost, engineName, nameIn } from './names.ts'
@@ -82,6 +83,7 @@ export class Broker {
   /** Name of a reply queue → the channel of its consumer. */
   readonly replies = new Map<string, Channel>()
   readonly streamReaders = new StreamReaders()
+  readonly firehose: Firehose
   #connections = 0
   #memoryHigh = false
   #lookedAtMs = Number.NEGATIVE_INFINITY
@@ -102,6 +104,7 @@ export class Broker {
     })
     this.policies = new Policies(this.registry, engine, this.profile)
     this.messageBytesMax = options.messageBytesMax ?? this.profile.messageBytesMax
+    this.firehose = new Firehose(options.clusterName ?? 'spillway@localhost')
     this.#findExchanges()
     this.deduplicates = this.engine.logs().some(name => {
       const { queue, dedupeWindowMs, labels } = this.engine.log(name)!.config

@@ -9,8 +9,8 @@ import { ByteReader, ByteWriter, encodeUtf8 } from '../../base/bytes.ts'
 import { SeededRandom } from '../../base/random.ts'
 import { type EngineDoor, openEngine } from '../../engine/engine.ts'
 import { simulatedWorld } from '../../testing/testing.ts'
-import { encodeProperties, readContentHeader } from '../../wire/amqp/content.ts'
-import { type FieldTable, tableOf } from '../../wire/amqp/field-table.ts'
+import { decodeProperties, encodeProperties, readContentHeader } from '../../wire/amqp/content.ts'
+import { type FieldTable, tableOf, tableToPlain } from '../../wire/amqp/field-table.ts'
 import { FrameReader, frameEnd, protocolHeader, writeMethodFrame } from '../../wire/amqp/frame.ts'
 import * as wire from '../../wire/amqp/methods.ts'
 import type { Outbox, ServerConnection } from '../connection.ts'
@@ -614,6 +614,48 @@ test('too much memory stops publishers alone, until it has gone down', () => {
   assert.ok(!client.paused)
   assert.deepEqual(client.names(), ['connection.unblocked'])
   assert.deepEqual(consumer.names().slice(-1), ['basic.deliver'])
+})
+
+test('what is published and delivered in a traced virtual host goes to the firehose, once', () => {
+  const broker = newBroker(45)
+  const client = connect(broker)
+  declare(client, 'q')
+  declare(client, 'seen')
+  client.send(1, wire.QueueBind, {
+    queue: 'seen',
+    exchange: 'amq.rabbitmq.trace',
+    routingKey: '#',
+    noWait: true,
+    arguments: [],
+  })
+  const get = (queue: string) => client.send(1, wire.BasicGet, { queue, noAck: true })
+  const properties = encodeProperties({ correlationId: 'c', timestamp: 7 })
+  client.publish(1, { routingKey: 'q', properties }, 'unseen')
+  broker.server.broker.firehose.trace('/', true)
+  client.publish(1, { routingKey: 'q', properties }, 'seen')
+  get('q')
+  get('q')
+  broker.server.broker.firehose.trace('/', false)
+  client.publish(1, { routingKey: 'q' }, 'unseen')
+  client.hear()
+  for (let count = 0; count < 4; count++) get('seen')
+  const copies = client.hear().filter(({ name }) => name === 'basic.get-ok')
+  assert.deepEqual(
+    copies.map(({ value, body }) => `${value.routingKey}|${body}`),
+    ['publish.|seen', 'deliver.q|unseen', 'deliver.q|seen'],
+  )
+  const [first] = copies
+  const headers = tableToPlain(decodeProperties(first!.properties!).headers!)
+  assert.deepEqual(JSON.parse(JSON.stringify(headers)), {
+    exchange_name: '',
+    routing_keys: ['q'],
+    properties: { correlation_id: 'c', timestamp: 7 },
+    node: 'spillway@localhost',
+    vhost: '/',
+    connection: '127.0.0.1:1 -> 127.0.0.1:5672',
+    channel: 1,
+    user: 'guest',
+  })
 })
 
 /** The engine's methods and getters, bound to it. */

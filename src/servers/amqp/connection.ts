@@ -50,7 +50,7 @@ import { start } from './handlers/connection.ts'
 import { PooledRecord, publish } from './handlers/publish.ts'
 import { limits } from './limits.ts'
 import { attributesOf } from './mapping.ts'
-import { NameMemory } from './names.ts'
+import { hostPort, NameMemory } from './names.ts'
 import { type Due, Pulse } from './pulse.ts'
 import { Channel, type ChannelHost } from './session.ts'
 
@@ -122,6 +122,11 @@ export class Connection implements ServerConnection, ChannelHost {
       onHeader: ok => this.#onHeader(ok),
     })
     broker.members.add(this)
+  }
+
+  get name(): string {
+    const { peer, local } = this.context
+    return `${hostPort(peer)} -> ${hostPort(local)}`
   }
 
   // Bytes in

@@ -166,19 +166,27 @@ export class Consumer extends Holder implements ChannelConsumer {
       tag = channel.unacked.add(record.position, this)
       channel.outstanding++
     }
+    const exchange = exchangeOf(message, host)
+    const routingKey = routingKeyOf(message, host)
+    const properties = propertiesOf(message, host, this.#quorum ? attempts - 1 : 0)
     writeDeliver(
       host.outbox.writer,
       channel.number,
       this.#tagBytes,
       tag,
       attempts > 1,
-      exchangeOf(message, host),
-      routingKeyOf(message, host),
-      propertiesOf(message, host, this.#quorum ? attempts - 1 : 0),
+      exchange,
+      routingKey,
+      properties,
       message.body,
       host.frameMax,
     )
     host.delivered()
+    const { firehose } = host.broker
+    if (firehose.traces(host.vhost)) {
+      const passing = { exchange, routingKey, properties, body: message.body }
+      firehose.delivered(channel, passing, this.target.log, attempts > 1)
+    }
     if (!this.settledAtOnce && channel.windowFull) channel.filledBy(this)
   }
 

@@ -108,3 +108,14 @@ export function shortStringBytes(text: string): Uint8Array {
   result.set(bytes, 1)
   return result
 }
+
+/** An address as RabbitMQ shows it. */
+export function hostPort(at: { readonly address: string; readonly port: number }): string {
+  const host = plainAddress(at.address)
+  return host.includes(':') ? `[${host}]:${at.port}` : `${host}:${at.port}`
+}
+
+/** Without what a socket that listens for both puts before an IPv4 address. */
+export function plainAddress(address: string): string {
+  return address.replace(/^::ffff:/i, '')
+}

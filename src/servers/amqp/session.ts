@@ -30,6 +30,8 @@ export interface ChannelHost {
   /** Octets of the virtual host's prefix in the names of stored records. */
   readonly prefixBytes: number
   readonly user: string
+  /** As RabbitMQ shows a connection: both of its addresses. */
+  readonly name: string
   readonly grants: Grants
   readonly frameMax: number
   readonly names: NameMemory

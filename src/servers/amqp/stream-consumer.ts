@@ -184,19 +184,27 @@ export class StreamConsumer extends Holder implements ChannelConsumer {
     const tag = channel.unacked.add(record.position, this)
     channel.outstanding++
     this.#credit--
+    const exchange = exchangeOf(record, host)
+    const routingKey = routingKeyOf(record, host)
+    const properties = streamProperties(envelopeOf(record), record.position)
     writeDeliver(
       host.outbox.writer,
       channel.number,
       this.#tagBytes,
       tag,
       false,
-      exchangeOf(record, host),
-      routingKeyOf(record, host),
-      streamProperties(envelopeOf(record), record.position),
+      exchange,
+      routingKey,
+      properties,
       record.body,
       host.frameMax,
     )
     host.delivered()
+    const { firehose } = host.broker
+    if (firehose.traces(host.vhost)) {
+      const passing = { exchange, routingKey, properties, body: record.body }
+      firehose.delivered(channel, passing, this.target.log, false)
+    }
   }
 }
 

@@ -1,6 +1,7 @@
 /** Virtual hosts, made and taken away with all that is in them. */
 
 import type { Broker } from './broker.ts'
+import { traceExchange } from './firehose.ts'
 import { declaredExchanges, routeConfigOf } from './mapping.ts'
 import { nameIn, prefixOf } from './names.ts'
 import type { Vhost } from './registry.ts'
@@ -17,7 +18,7 @@ export function putVhost(broker: Broker, name: string, vhost: Vhost): boolean {
 export function declareExchanges(broker: Broker, vhost: string): void {
   for (const [name, type] of declaredExchanges) {
     const route = prefixOf(vhost) + name
-    const internal = name === 'amq.rabbitmq.trace'
+    const internal = name === traceExchange
     if (internal) broker.internals.add(route)
     if (broker.engine.route(route) !== undefined) continue
     const definition = { type, durable: true, autoDelete: false, internal, arguments: [] }
@@ -29,6 +30,7 @@ export function declareExchanges(broker: Broker, vhost: string): void {
 export function removeVhost(broker: Broker, vhost: string): boolean {
   const { engine, registry } = broker
   if (registry.get('vhost', vhost) === undefined) return false
+  broker.firehose.trace(vhost, false)
   broker.disconnect(member => member.vhost === vhost, `vhost '${vhost}' was deleted`)
   engine.batch(() => {
     for (const log of engine.logs()) if (nameIn(vhost, log) !== undefined) engine.dropLog(log)

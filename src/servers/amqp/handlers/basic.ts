@@ -207,19 +207,26 @@ export function get(channel: Channel, request: BasicGet): void {
   const { attempts } = delivery
   const record = shown(delivery.record, host, info.name)
   const { unacked } = channel
+  const exchange = exchangeOf(record, host)
+  const routingKey = routingKeyOf(record, host)
+  const properties = propertiesOf(record, host, quorum ? attempts - 1 : 0)
   writeGetOk(
     host.outbox.writer,
     channel.number,
     request.noAck ? unacked.skip() : unacked.add(delivery.record.position, holder),
     attempts > 1,
-    exchangeOf(record, host),
-    routingKeyOf(record, host),
+    exchange,
+    routingKey,
     broker.engine.log(info.name)?.ready ?? 0,
-    propertiesOf(record, host, quorum ? attempts - 1 : 0),
+    properties,
     record.body,
     host.frameMax,
   )
   host.delivered()
+  if (broker.firehose.traces(vhost)) {
+    const passing = { exchange, routingKey, properties, body: record.body }
+    broker.firehose.delivered(channel, passing, info.name, attempts > 1)
+  }
 }
 
 export function reject(channel: Channel, request: BasicReject): void {

@@ -21,7 +21,7 @@ import { deduplicationHeader, delayed, delayOf, idIn, numberIn } from '../exchan
 import { copiesOf } from '../headers.ts'
 import { engineName } from '../names.ts'
 import type { Channel, ChannelHost } from '../session.ts'
-import { publishRefusal, unroutable } from './returns.ts'
+import { publishRefusal, type Returned, unroutable } from './returns.ts'
 import { bufferPublish } from './tx.ts'
 
 /** The one record that a connection hands to the engine, again and again. */
@@ -152,15 +152,18 @@ export function finish(channel: Channel, content: Content, outcome: PublishOutco
   if (error !== undefined && error !== 'disk-full' && error !== 'overloaded') {
     throw publishRefusal(channel, content.exchange.text, error)
   }
+  const { broker, vhost } = channel.host
+  if (broker.firehose.traces(vhost)) {
+    broker.firehose.published(channel, passing(content))
+  }
   if (error === undefined && outcome.routed === 0 && content.mandatory) {
-    unroutable(channel, {
-      exchange: content.exchange.bytes,
-      routingKey: content.routingKey.bytes,
-      properties: content.properties,
-      body: content.body,
-    })
+    unroutable(channel, passing(content))
   }
   if (channel.confirming) channel.confirm(error === undefined && outcome.rejected === 0)
+}
+
+function passing({ exchange, routingKey, properties, body }: Content): Returned {
+  return { exchange: exchange.bytes, routingKey: routingKey.bytes, properties, body }
 }
 
 /** Direct replies asked for, CC, BCC: the stored properties are others. Returns the keys. */

@@ -107,13 +107,11 @@ function report(channel: Channel, held: TransactionPublish, outcome: PublishOutc
   if (outcome.rejected > 0) {
     fail(406, `partial tx failure: ${named('exchange', held.route, channel.host.vhost)}`)
   }
-  if (outcome.routed > 0 || !held.mandatory) return
-  unroutable(channel, {
-    exchange: held.exchange,
-    routingKey: held.routingKey,
-    properties: held.record.envelope,
-    body: held.record.body,
-  })
+  const { exchange, routingKey, record } = held
+  const passing = { exchange, routingKey, properties: record.envelope, body: record.body }
+  const { broker, vhost } = channel.host
+  if (broker.firehose.traces(vhost)) broker.firehose.published(channel, passing)
+  if (outcome.routed === 0 && held.mandatory) unroutable(channel, passing)
 }
 
 function open(channel: Channel): Transaction {

@@ -8,7 +8,6 @@ import {
   type Consuming,
   channelName,
   channelView,
-  connectionName,
   connectionView,
   consumerView,
   openConnections,
@@ -30,7 +29,7 @@ export function listConnections(request: Request): List {
 
 function oneConnection(request: Request): Connection {
   const { name } = request.params
-  return visible(request).find(connection => connectionName(connection) === name) ?? notFound()
+  return visible(request).find(connection => connection.name === name) ?? notFound()
 }
 
 export function getConnection(request: Request): JsonObject {
@@ -50,7 +49,7 @@ export function listUserConnections(request: Request): List {
   const { nodeName } = request.about
   return new List(
     ofUser(request).map(connection => ({
-      name: connectionName(connection),
+      name: connection.name,
       vhost: connection.vhost,
       user: connection.user,
       node: nodeName,

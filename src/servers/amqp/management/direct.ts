@@ -32,6 +32,7 @@ class DirectHost implements ChannelHost {
   readonly vhost: string
   readonly prefixBytes: number
   readonly user: string
+  readonly name = 'management'
   readonly grants: Grants
   readonly frameMax = limits.frameMax
   readonly names = new NameMemory()

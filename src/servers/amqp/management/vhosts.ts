@@ -45,7 +45,7 @@ function vhostView({ broker, about }: Request, name: string): JsonObject {
     metadata: { description, tags },
     name,
     tags,
-    tracing: false,
+    tracing: broker.firehose.traces(name),
   }
 }
 
@@ -71,6 +71,7 @@ export function putVhostNamed({ broker, params, body, user }: Request): Done {
     tags: given.tags === undefined ? (before?.tags ?? []) : tagsOf(given.tags),
     ...(queueType === '' || queueType === 'undefined' ? {} : { defaultQueueType: queueType }),
   })
+  if (typeof given.tracing === 'boolean') broker.firehose.trace(name, given.tracing)
   if (isNew && broker.access.user(user) !== undefined) {
     broker.registry.put('permission', [name, user], everything)
   }

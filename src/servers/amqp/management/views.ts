@@ -17,6 +17,7 @@ import {
   queueDefinitionOf,
   queueTypeOf,
 } from '../mapping.ts'
+import { plainAddress } from '../names.ts'
 import { kindOf } from '../policies.ts'
 import type { Channel } from '../session.ts'
 import type { JsonObject, Request } from './http.ts'
@@ -150,29 +151,16 @@ export function propertiesKey(binding: BindingDefinition): string {
 
 // Connections, channels, consumers
 
-export function connectionName({ context: { peer, local } }: Connection): string {
-  return `${hostPort(peer)} -> ${hostPort(local)}`
-}
-
-function hostPort({ address, port }: { readonly address: string; readonly port: number }): string {
-  const host = plainAddress(address)
-  return host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`
-}
-
-function plainAddress(address: string): string {
-  return address.replace(/^::ffff:/i, '')
-}
-
 function connectionDetails(connection: Connection): JsonObject {
   const { peer } = connection.context
   const peerHost = plainAddress(peer.address)
-  return { name: connectionName(connection), peer_host: peerHost, peer_port: peer.port }
+  return { name: connection.name, peer_host: peerHost, peer_port: peer.port }
 }
 
 export function connectionView(request: Request, connection: Connection): JsonObject {
   const { about } = request
   const { peer, local } = connection.context
-  const name = connectionName(connection)
+  const name = connection.name
   const givenName = fieldOf(connection.clientProperties, 'connection_name')
   return {
     auth_mechanism: connection.mechanism,
@@ -211,7 +199,7 @@ export function connectionView(request: Request, connection: Connection): JsonOb
 }
 
 export function channelName(connection: Connection, channel: Channel): string {
-  return `${connectionName(connection)} (${channel.number})`
+  return `${connection.name} (${channel.number})`
 }
 
 export function channelView({ about }: Request, connection: Connection, channel: Channel) {
