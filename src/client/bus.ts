@@ -114,17 +114,19 @@ export class Bus {
     return this.#send(contract, bodiesOf(bodies), options)
   }
 
-  async #send(
+  #send(
     contract: Queue<unknown> | Topic<unknown>,
     bodies: readonly unknown[],
     options: SendOptions | undefined,
   ): Promise<Receipt[]> {
     const session = this.#session
-    session.checkOpen()
-    const messages = await draft(session, contract, bodies, options)
-    if (messages.length === 0) return []
-    await this.#prepare(contract)
-    return receiptsOf(messages, await session.send(messages))
+    try {
+      session.checkOpen()
+      const drafts = draft(session, contract, bodies, options)
+      return session.post(drafts, () => this.#prepare(contract))
+    } catch (error) {
+      return Promise.reject(error)
+    }
   }
 
   /**

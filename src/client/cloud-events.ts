@@ -69,6 +69,7 @@ export function cloudEventsDriver(
   return new Proxy(driver, {
     get: (target, name) => {
       if (Object.hasOwn(own, name)) return own[name as keyof Driver]
+      if (name === 'post') return undefined
       const value: unknown = Reflect.get(target, name, target)
       return typeof value === 'function' ? value.bind(target) : value
     },

@@ -205,6 +205,12 @@ export interface Driver {
   prepare(endpoint: Endpoint): Promise<void>
   /** Rejects as a whole when nothing was stored; else each message has its result. */
   send(messages: readonly Outgoing[]): Promise<readonly SendResult[]>
+  /**
+   * The same for one message, without a promise, where a driver has such a way: `done` is called
+   * once with its result, never before `post` has returned. Order is kept with `send`. False: not
+   * this message, or not now; nothing was done, and it is to be sent with `send`.
+   */
+  post?(message: Outgoing, done: (result: SendResult) => void): boolean
   consume(endpoint: Endpoint, options: ConsumeOptions, sink: Sink): Promise<Consumer>
   /** At most `countMax` messages that are ready now, leased; an empty list: there is none. */
   take(

@@ -205,11 +205,15 @@ export class IncomingMessage<Out> implements Message<Out> {
     options: SendOptions | undefined,
   ): Promise<Receipt[]> {
     const { session, guarantee } = this.#policy
-    const messages = await draft(session, contract, bodies, options, this)
-    if (messages.length > 0) await session.prepare(messages[0]!.to)
+    const drafts = draft(session, contract, bodies, options, this)
     if (guarantee !== 'effectively-once') {
-      return receiptsOf(messages, await session.send(messages))
+      return session.post(drafts, async () => {
+        const [first] = await drafts
+        await session.prepare(first!.to)
+      })
     }
+    const messages = await drafts
+    if (messages.length > 0) await session.prepare(messages[0]!.to)
     if (this.isSettled) throw settledTwice(this.id)
     this.#together.push(...messages)
     return messages.map(({ id }) => ({ id, duplicate: false, position: undefined }))

@@ -2,11 +2,11 @@
 
 import { type Duration, toMs } from './backoff.ts'
 import type { Queue, Topic } from './contracts.ts'
-import type { Headers, Outgoing, SendResult } from './driver.ts'
+import type { Endpoint, Headers, Outgoing, SendResult } from './driver.ts'
 import { queueEndpoint, topicEndpoint } from './endpoints.ts'
 import { BatchError, ClientError } from './errors.ts'
 import type { Session } from './session.ts'
-import { sendRejected, validate } from './validation.ts'
+import { sendRejected, type Validated, validate } from './validation.ts'
 import { encodeBody, headerNames, newId } from './wire.ts'
 
 export interface PublishOptions {
@@ -59,48 +59,86 @@ export function bodiesOf(bodies: unknown): readonly unknown[] {
   return Array.isArray(bodies) ? bodies : [bodies]
 }
 
-/** Throws before anything is sent. */
-export async function draft(
+/**
+ * Throws before anything is sent. At once, unless the schema itself is asynchronous: then the rest
+ * is awaited, and what is wrong rejects.
+ */
+export function draft(
   session: Session,
   contract: Queue<unknown> | Topic<unknown>,
   bodies: readonly unknown[],
-  options: SendOptions = {},
+  options: SendOptions = noOptions,
   cause?: Cause,
+): Outgoing[] | Promise<Outgoing[]> {
+  const plan = planOf(session, contract, bodies.length, options, cause)
+  const drafts: Outgoing[] = []
+  for (const value of bodies) {
+    const checked = validate(contract.schema, value)
+    if (checked instanceof Promise) return draftRest(plan, bodies, drafts, checked)
+    drafts.push(draftOne(plan, value, checked))
+  }
+  return drafts
+}
+
+async function draftRest(
+  plan: Plan,
+  bodies: readonly unknown[],
+  drafts: Outgoing[],
+  first: Promise<Validated<unknown>>,
 ): Promise<Outgoing[]> {
+  drafts.push(draftOne(plan, bodies[drafts.length], await first))
+  for (const value of bodies.slice(drafts.length)) {
+    drafts.push(draftOne(plan, value, await validate(plan.contract.schema, value)))
+  }
+  return drafts
+}
+
+/** What is the same for all bodies of one call. */
+interface Plan {
+  readonly session: Session
+  readonly contract: Queue<unknown> | Topic<unknown>
+  readonly to: Endpoint
+  readonly options: SendOptions
+  readonly cause: Cause | undefined
+  readonly delayMs: number
+  readonly ttlMs: number | undefined
+}
+
+const noOptions: SendOptions = {}
+
+function planOf(
+  session: Session,
+  contract: Queue<unknown> | Topic<unknown>,
+  count: number,
+  options: SendOptions,
+  cause: Cause | undefined,
+): Plan {
   if (contract.kind !== 'queue' && contract.kind !== 'topic') throw notSendable(contract)
   const to = contract.kind === 'queue' ? queueEndpoint(contract) : topicEndpoint(contract)
+  if (options === noOptions) {
+    return { session, contract, to, options, cause, delayMs: 0, ttlMs: undefined }
+  }
   const delayMs = options.delay === undefined ? 0 : toMs(options.delay)
   const ttlMs = options.ttl === undefined ? undefined : toMs(options.ttl)
   const { priority = 0, id: givenId } = options
-  const detail = `contract ${contract.name} · send(…, ${JSON.stringify(options)})`
-  if (delayMs > 0) session.require(delayMs > longDelayMs ? 'long-delay' : 'delay', to, detail)
-  if (ttlMs !== undefined) session.require('ttl', to, detail)
+  const detail = (): string => `contract ${contract.name} · send(…, ${JSON.stringify(options)})`
+  if (delayMs > 0) session.require(delayMs > longDelayMs ? 'long-delay' : 'delay', to, detail())
+  if (ttlMs !== undefined) session.require('ttl', to, detail())
   if (contract.kind === 'queue') checkPriority(contract, priority)
-  if (givenId !== undefined) checkId(givenId, bodies.length)
-  const drafts: Outgoing[] = []
-  for (const value of bodies) {
-    const checking = validate(contract.schema, value)
-    const checked = checking instanceof Promise ? await checking : checking
-    if (!checked.ok) throw sendRejected(contract.name, checked.issues)
-    const { body, contentType } = encodeBody(value)
-    const id = givenId ?? newId(session.context.random, session.now)
-    const key = contract.keyOf?.(checked.value)
-    const headers = headersOf({ contract: contract.name, contentType, id, key }, options, cause)
-    const dedupeId = contract.dedupe?.idOf(checked.value)
-    drafts.push({
-      to,
-      group: undefined,
-      id,
-      key,
-      body,
-      headers,
-      dedupeId,
-      delayMs,
-      ttlMs,
-      priority,
-    })
-  }
-  return drafts
+  if (givenId !== undefined) checkId(givenId, count)
+  return { session, contract, to, options, cause, delayMs, ttlMs }
+}
+
+function draftOne(plan: Plan, value: unknown, checked: Validated<unknown>): Outgoing {
+  const { session, contract, to, options, cause, delayMs, ttlMs } = plan
+  if (!checked.ok) throw sendRejected(contract.name, checked.issues)
+  const { body, contentType } = encodeBody(value)
+  const id = options.id ?? newId(session.context.random, session.now)
+  const key = contract.keyOf?.(checked.value)
+  const headers = headersOf({ contract: contract.name, contentType, id, key }, options, cause)
+  const dedupeId = contract.dedupe?.idOf(checked.value)
+  const { priority = 0 } = options
+  return { to, group: undefined, id, key, body, headers, dedupeId, delayMs, ttlMs, priority }
 }
 
 const longDelayMs = 15 * 60_000
@@ -115,6 +153,13 @@ function headersOf(
   options: PublishOptions,
   cause: Cause | undefined,
 ): Headers {
+  if (options.headers === undefined && cause === undefined && own.key === undefined) {
+    return {
+      'content-type': own.contentType,
+      'spillway-id': own.id,
+      'spillway-type': own.contract,
+    }
+  }
   const headers: { [name: string]: string } = {}
   for (const [name, value] of Object.entries(options.headers ?? {})) {
     const lower = name.toLowerCase()
@@ -135,14 +180,19 @@ function headersOf(
   return headers
 }
 
+export function receiptOf(message: Outgoing, result: SendResult): Receipt {
+  if (!result.ok) throw result.error
+  return { id: message.id, duplicate: result.duplicate, position: result.position }
+}
+
 /** Receipts, or one error for all: the only one, or a `BatchError` with each. */
 export function receiptsOf(
   messages: readonly Outgoing[],
   results: readonly SendResult[],
 ): Receipt[] {
+  if (messages.length === 1) return [receiptOf(messages[0]!, results[0]!)]
   const failed = results.filter(result => !result.ok)
   if (failed.length > 0) {
-    if (messages.length === 1) throw failed[0]!.error
     const why = `${failed.length} of ${messages.length} messages were not confirmed.`
     const errors = results.map(result => (result.ok ? undefined : result.error))
     throw new BatchError({ code: 'SPILLWAY_E_BATCH', why, errors, retryable: true })

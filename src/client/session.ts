@@ -3,10 +3,11 @@
  * out for messages, with its bounds.
  */
 
-import type { Timer } from '../engine/ports.ts'
+import { Deadlines } from './deadlines.ts'
 import type { BusEvent, Driver, DriverContext, Endpoint, Outgoing, SendResult } from './driver.ts'
 import { ClientError, TimeoutError } from './errors.ts'
 import { emulationRefused, type Feature, refusal } from './features.ts'
+import { type Receipt, receiptOf, receiptsOf } from './sending.ts'
 import { observedDriver, type Telemetry } from './telemetry.ts'
 
 export interface Settings {
@@ -30,6 +31,11 @@ export class Session {
   readonly telemetry: Telemetry | undefined
   isClosed = false
   readonly #prepared = new Map<string, Promise<void>>()
+  /** Those whose preparation is over, by the objects that they were prepared with. */
+  #ready = new WeakSet<Endpoint>()
+  readonly #deadlines: Deadlines
+  /** Sends on their way to the driver, which none that comes later may overtake. */
+  #approaching = 0
   readonly #warned = new Set<string>()
   #waitingCount = 0
   #waitingBytes = 0
@@ -44,6 +50,7 @@ export class Session {
     this.context = context
     this.settings = settings
     this.telemetry = telemetry
+    this.#deadlines = new Deadlines(context.clock, settings.confirmMs)
   }
 
   get now(): number {
@@ -61,7 +68,10 @@ export class Session {
     if (known !== undefined) return known
     const preparing = this.driver.prepare(endpoint)
     this.#prepared.set(placeOf(endpoint), preparing)
-    preparing.catch(() => this.#prepared.delete(placeOf(endpoint)))
+    preparing.then(
+      () => this.#ready.add(endpoint),
+      () => this.#prepared.delete(placeOf(endpoint)),
+    )
     return preparing
   }
 
@@ -86,6 +96,7 @@ export class Session {
 
   forget(endpoint: Endpoint): void {
     this.#prepared.delete(placeOf(endpoint))
+    this.#ready = new WeakSet()
   }
 
   /** Throws when the backend cannot, or may not emulate; tells once when it does emulate. */
@@ -108,19 +119,92 @@ export class Session {
     throw new ClientError({ code: 'SPILLWAY_E_CLOSED', why: 'this bus is closed.' })
   }
 
+  /**
+   * A message is sent in the call itself when there is nothing to wait for. Otherwise, and as long
+   * as such a one has not reached the driver, it waits its turn.
+   */
+  post(drafts: Outgoing[] | Promise<Outgoing[]>, prepare: () => Promise<void>): Promise<Receipt[]> {
+    if (drafts instanceof Promise || this.#approaching > 0) return this.#postLater(drafts, prepare)
+    if (drafts.length === 0) return Promise.resolve([])
+    if (!this.#ready.has(drafts[0]!.to)) return this.#postLater(drafts, prepare)
+    const bytes = this.#reserve(drafts)
+    if (drafts.length > 1) return this.#sendReserved(drafts, bytes, receiptsOf)
+    const [message] = drafts as [Outgoing]
+    return new Promise((resolve, reject) => {
+      const deadline = this.#deadlines.begin(() => reject(this.#unconfirmed(message)))
+      const done = (result: SendResult): void => {
+        deadline.cancel()
+        this.#waitingCount--
+        this.#waitingBytes -= bytes
+        if (result.ok) resolve([receiptOf(message, result)])
+        else reject(result.error)
+      }
+      if (this.driver.post?.(message, done) === true) return
+      deadline.cancel()
+      resolve(this.#sendReserved(drafts, bytes, receiptsOf))
+    })
+  }
+
+  async #postLater(
+    drafts: Outgoing[] | Promise<Outgoing[]>,
+    prepare: () => Promise<void>,
+  ): Promise<Receipt[]> {
+    this.#approaching++
+    let sending: Promise<Receipt[]>
+    try {
+      const messages = await drafts
+      if (messages.length === 0) return []
+      await prepare()
+      this.#ready.add(messages[0]!.to)
+      sending = this.#sendReserved(messages, this.#reserve(messages), receiptsOf)
+    } finally {
+      this.#approaching--
+    }
+    return sending
+  }
+
   /** Confirmed, or an error in its place; rejects when the buffer is full. */
   async send(messages: readonly Outgoing[]): Promise<readonly SendResult[]> {
+    return this.#sendReserved(messages, this.#reserve(messages), (_, results) => results)
+  }
+
+  #reserve(messages: readonly Outgoing[]): number {
     this.checkOpen()
-    const bytes = messages.reduce((sum, { body }) => sum + body.length, 0)
+    let bytes = 0
+    for (const { body } of messages) bytes += body.length
     this.#admit(messages, bytes)
     this.#waitingCount += messages.length
     this.#waitingBytes += bytes
-    // The room is taken until the driver has answered, however long the caller waits for that.
-    const sending = this.driver.send(messages).finally(() => {
-      this.#waitingCount -= messages.length
-      this.#waitingBytes -= bytes
+    return bytes
+  }
+
+  /** The room is taken until the driver has answered, however long the caller waits for that. */
+  #sendReserved<T>(
+    messages: readonly Outgoing[],
+    bytes: number,
+    read: (messages: readonly Outgoing[], results: readonly SendResult[]) => T,
+  ): Promise<T> {
+    return new Promise((resolve, reject) => {
+      const deadline = this.#deadlines.begin(() => reject(this.#unconfirmed(messages[0]!)))
+      const answered = (): void => {
+        deadline.cancel()
+        this.#waitingCount -= messages.length
+        this.#waitingBytes -= bytes
+      }
+      const succeeded = (results: readonly SendResult[]): void => {
+        answered()
+        try {
+          resolve(read(messages, results))
+        } catch (error) {
+          reject(error)
+        }
+      }
+      const failed = (error: unknown): void => {
+        answered()
+        reject(error)
+      }
+      this.driver.send(messages).then(succeeded, failed)
     })
-    return this.#confirmed(sending, messages)
   }
 
   #admit(messages: readonly Outgoing[], bytes: number): void {
@@ -139,28 +223,11 @@ export class Session {
     })
   }
 
-  #confirmed(
-    sending: Promise<readonly SendResult[]>,
-    messages: readonly Outgoing[],
-  ): Promise<readonly SendResult[]> {
+  #unconfirmed({ dedupeId }: Outgoing): TimeoutError {
     const { confirmMs } = this.settings
-    return new Promise((resolve, reject) => {
-      const timer: Timer = this.context.clock.schedule(confirmMs, () => {
-        const [first] = messages
-        const { dedupeId } = first!
-        const again = dedupeId === undefined ? '' : ` Safe to send again: dedupe id ${dedupeId}.`
-        const why = `no confirm in ${confirmMs} ms; the message MAY have been stored.${again}`
-        reject(new TimeoutError({ code: 'SPILLWAY_T_CONFIRM', backend: this.driver.backend, why }))
-      })
-      const settled = (run: () => void): void => {
-        timer.cancel()
-        run()
-      }
-      sending.then(
-        results => settled(() => resolve(results)),
-        error => settled(() => reject(error)),
-      )
-    })
+    const again = dedupeId === undefined ? '' : ` Safe to send again: dedupe id ${dedupeId}.`
+    const why = `no confirm in ${confirmMs} ms; the message MAY have been stored.${again}`
+    return new TimeoutError({ code: 'SPILLWAY_T_CONFIRM', backend: this.driver.backend, why })
   }
 }
 

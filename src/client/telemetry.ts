@@ -38,6 +38,7 @@ export function observedDriver(driver: Driver, telemetry: Telemetry): Driver {
   return new Proxy(driver, {
     get: (target, name) => {
       if (name === 'send' || name === 'commit') return observed[name]
+      if (name === 'post') return undefined
       const value: unknown = Reflect.get(target, name, target)
       return typeof value === 'function' ? value.bind(target) : value
     },
