@@ -145,6 +145,7 @@ export class Catalogue {
       journalBytes: engine.stats().journalBytes,
       backlogBytes: engine.stats().backlogBytes,
       lagMs: this.#sampler.lagMs,
+      diskMs: this.#sampler.diskMs,
       endpoints: this.#ports.endpoints(),
       usage: live ? this.#sampler.usage : this.#ports.usage(),
       counts: {

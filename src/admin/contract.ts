@@ -35,6 +35,8 @@ export interface Overview {
   readonly backlogBytes: number
   /** How late the last timer was: the load on the event loop. */
   readonly lagMs: number
+  /** From now to the disk: how long what waited a moment ago took; null: nothing has waited. */
+  readonly diskMs: number | null
   readonly endpoints: readonly Endpoint[]
   readonly usage: ProcessUsage
   readonly counts: {

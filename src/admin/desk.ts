@@ -22,7 +22,7 @@ export interface Desk {
 export function openDesk(ports: AdminPorts): Desk {
   const releases = new Releases(ports.engine)
   const survey = new Survey(ports.engine, ports.clock)
-  const sampler = new Sampler(ports, survey)
+  const sampler = new Sampler(ports, survey, releases)
   const catalogue = new Catalogue(ports, { sampler, survey })
   return {
     ports,

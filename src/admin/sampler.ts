@@ -10,6 +10,7 @@ import type { History, QueueTotals, Rates } from './contract.ts'
 import { Histories, overviewResolutions, queueResolutions } from './history.ts'
 import { adminLimits } from './limits.ts'
 import type { AdminPorts } from './ports.ts'
+import type { Releases } from './releases.ts'
 import type { Survey } from './survey.ts'
 import { noRates } from './views.ts'
 
@@ -25,12 +26,23 @@ interface Seen {
   round: number
 }
 
-const overviewNames = ['in', 'out', 'settled', 'ready', 'leased', 'connections', 'memory', 'lagMs']
+const overviewNames = [
+  'in',
+  'out',
+  'settled',
+  'ready',
+  'leased',
+  'connections',
+  'memory',
+  'lagMs',
+  'diskMs',
+]
 const queueNames = ['in', 'out', 'settled', 'ready', 'leased', 'delayed']
 
 export class Sampler {
   readonly #ports: AdminPorts
   readonly #survey: Survey
+  readonly #releases: Releases
   readonly #seen = new Map<string, Seen>()
   readonly #overview = new Histories(overviewNames, overviewResolutions)
   readonly #queues = new Map<string, { histories: Histories; usedAt: number }>()
@@ -38,6 +50,8 @@ export class Sampler {
   /** How late the last timer was: the load on the event loop, in ms. */
   lagMs = 0
   rates: Rates = noRates
+  /** How long what waited at a sample took to the disk, in ms; null: nothing has waited yet. */
+  diskMs: number | null = null
   /** What the process used at the last sample. */
   usage: ReturnType<AdminPorts['usage']>
   #round = 0
@@ -45,9 +59,10 @@ export class Sampler {
   #due: number
   #timer: Timer | undefined
 
-  constructor(ports: AdminPorts, survey: Survey) {
+  constructor(ports: AdminPorts, survey: Survey, releases: Releases) {
     this.#ports = ports
     this.#survey = survey
+    this.#releases = releases
     this.usage = ports.usage()
     this.#at = ports.clock.monotonic()
     this.#due = this.#at
@@ -97,6 +112,7 @@ export class Sampler {
     this.#at = nowMs
     this.#round++
     this.#json.clear()
+    this.#timeDisk()
     const now = clock.now()
     const sum = { in: 0, out: 0, settled: 0, returned: 0, dead: 0 }
     const { infos, sums } = this.#survey.fresh()
@@ -124,7 +140,17 @@ export class Sampler {
       open,
       this.usage.residentBytes,
       this.lagMs,
+      this.diskMs ?? 0,
     ])
+  }
+
+  #timeDisk(): void {
+    const { clock, engine } = this.#ports
+    if (engine.gate <= engine.released) return
+    const began = clock.monotonic()
+    void this.#releases.all().then(() => {
+      this.diskMs = clock.monotonic() - began
+    })
   }
 
   #forgetDropped(): void {

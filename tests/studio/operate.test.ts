@@ -9,7 +9,7 @@ import { readFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { after, before, describe, it } from 'node:test'
 import type { Browser, Page } from 'playwright-core'
-import type { Browse, QueueDetail, QueuePage } from '../../src/admin/contract.ts'
+import type { Browse, QueueDetail, QueuePage, RouteSummary } from '../../src/admin/contract.ts'
 import {
   builtStudio,
   noChromium,
@@ -83,11 +83,20 @@ describe('the live pages', { skip: noChromium }, () => {
       )
     const before = await counters()
     const senders = { orders: 'amqplib', events: 'kafkajs', mails: 'aws-sdk', clicks: 'ioredis' }
+    const clients = { orders: 'amqplib', events: 'kafkajs', mails: 'client-sqs', clicks: 'ioredis' }
     for (const [queue, sender] of Object.entries(senders)) {
       const opened = await open(`/operate/queues/${queue}`)
       const { page } = opened
       const line = page.locator('.messages .message-line', { hasText: sender }).first()
       await line.click()
+      await page.context().grantPermissions(['clipboard-read', 'clipboard-write'])
+      await page.getByRole('button', { name: 'Copy code' }).click()
+      await page.locator('.note', { hasText: 'Copied as code' }).waitFor()
+      const code = await page.evaluate<string>('navigator.clipboard.readText()')
+      assert.ok(
+        code.includes(clients[queue as keyof typeof clients]) && code.includes(sender),
+        code,
+      )
       await page.getByRole('button', { name: 'Headers' }).click()
       await page.getByRole('button', { name: 'Way' }).click()
       await page.locator('.way li').first().waitFor()
@@ -164,6 +173,35 @@ describe('the live pages', { skip: noChromium }, () => {
     // The page may ask for the queue's messages once more while it goes.
     const problems = opened.problems.filter(text => !text.includes('404'))
     expectClean({ ...opened, problems })
+    await opened.close()
+  })
+
+  it('makes a route, alters it, and binds a queue to it', async () => {
+    const opened = await open('/operate/definitions')
+    const { page } = opened
+    await page.getByRole('button', { name: 'New route' }).click()
+    await page.getByLabel('Name', { exact: true }).fill('mail-topics')
+    await page.getByLabel('Kind').selectOption('pattern')
+    await page.getByRole('button', { name: 'Make it' }).click()
+    await page.locator('.note', { hasText: 'mail-topics was made' }).waitFor()
+    await page.getByRole('button', { name: 'Alter mail-topics' }).click()
+    await page.getByLabel('What nobody is bound for').fill('amq.fanout')
+    await page.getByRole('button', { name: 'Alter it' }).click()
+    await page.locator('.note', { hasText: 'mail-topics was altered' }).waitFor()
+    await page.goto(`${url}/operate/queues/mails?tab=settings`)
+    await page.getByLabel('Bind to the route').fill('mail-topics')
+    await page.getByLabel('With the key').fill('welcome.*')
+    await page.getByRole('button', { name: 'Bind', exact: true }).click()
+    await page.locator('li', { hasText: 'welcome.*' }).waitFor()
+    const routes = await ask<RouteSummary[]>('/api/routes')
+    const made = routes.find(({ name }) => name === 'mail-topics')
+    assert.equal(made?.config.kind, 'pattern')
+    assert.equal(made.config.alternate, 'amq.fanout')
+    assert.deepEqual(
+      made.bindings.map(({ target, key }) => [target.name, key]),
+      [['mails', 'welcome.*']],
+    )
+    expectClean(opened)
     await opened.close()
   })
 

@@ -9,6 +9,7 @@
 import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
+import { connect } from 'amqplib'
 import type { Browser, Page } from 'playwright-core'
 import { repositoryFolder } from '../harness/broker.ts'
 import { builtStudio, chapters, chromiumPath, noChromium, startChromium } from './browser.ts'
@@ -68,6 +69,7 @@ const shots: readonly Shot[] = [
   { name: 'groups-place', path: '/operate/groups', act: press('Set place…') },
   { name: 'connections', path: '/operate/connections' },
   { name: 'definitions', path: '/operate/definitions' },
+  { name: 'definitions-route', path: '/operate/definitions', act: press('New route') },
   { name: 'api', path: '/operate/api' },
   { name: 'missing', path: '/operate/queues/there-is-none' },
 ]
@@ -116,11 +118,15 @@ const folder = values.into ?? join(repositoryFolder(), '.cache/screenshots')
 mkdirSync(folder, { recursive: true })
 const { ports, stop } = await startBroker()
 await sendByAll(ports)
+const connection = await connect(`amqp://guest:guest@127.0.0.1:${ports.amqp}`)
+const channel = await connection.createChannel()
+await channel.consume('mails', () => undefined)
 const browser = await startChromium()
 try {
   await takeAll(browser, `http://127.0.0.1:${ports.http}`, folder)
   console.log(`in ${folder}`)
 } finally {
   await browser.close()
+  await connection.close()
   await stop()
 }

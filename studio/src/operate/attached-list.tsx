@@ -4,6 +4,7 @@ import { useSignal } from '@preact/signals'
 import type { AttachedListing, Watched, WatchRequest } from '../../../src/cli/attached/contract.ts'
 import { api } from '../api.ts'
 import { Button } from '../ui/button.tsx'
+import { SelectField, TextField } from '../ui/field.tsx'
 import { Table } from '../ui/table.tsx'
 import { count, shownName } from './format.ts'
 import { Said } from './said.tsx'
@@ -120,30 +121,15 @@ export function WatchForm({ again }: { readonly again: () => void }) {
       </header>
       <div class="body stack">
         <div class="fields">
-          <label class="field">
-            <span class="label">Name</span>
-            <input
-              class="input"
-              required
-              value={name.value}
-              onInput={event => {
-                name.value = event.currentTarget.value
-              }}
-            />
-          </label>
-          <label class="field">
-            <span class="label">Kind</span>
-            <select
-              class="input"
-              value={kind.value}
-              onChange={event => {
-                kind.value = event.currentTarget.value as 'queue' | 'topic'
-              }}
-            >
-              <option value="queue">queue</option>
-              <option value="topic">topic</option>
-            </select>
-          </label>
+          <TextField label="Name" value={name} required />
+          <SelectField
+            label="Kind"
+            value={kind}
+            choices={[
+              ['queue', 'queue'],
+              ['topic', 'topic'],
+            ]}
+          />
         </div>
         <Said doing={doing} />
         <div>

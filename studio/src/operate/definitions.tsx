@@ -1,15 +1,15 @@
 /** Everything that is defined, as a file: out of this broker, and into it. */
 
 import { useSignal } from '@preact/signals'
-import type { ImportResult, RouteSummary } from '../../../src/admin/contract.ts'
+import type { ImportResult } from '../../../src/admin/contract.ts'
 import { api } from '../api.ts'
 import { Button } from '../ui/button.tsx'
 import { PageHead } from '../ui/page-head.tsx'
-import { Table } from '../ui/table.tsx'
-import { count, shownName } from './format.ts'
+import { count } from './format.ts'
+import { RouteList } from './route-list.tsx'
 import { Said } from './said.tsx'
 import { isReadOnly, Live } from './session.tsx'
-import { useApi, useDoing } from './use-api.ts'
+import { useDoing } from './use-api.ts'
 
 export function DefinitionsPage() {
   return (
@@ -104,67 +104,6 @@ function DefinitionsForm() {
           </form>
         </section>
       )}
-    </>
-  )
-}
-
-/** Exchanges that RabbitMQ has from the start, in any virtual host. */
-function isBuiltIn(name: string): boolean {
-  return /(^|[^\w.])amq\./.test(name)
-}
-
-/** What routes (RabbitMQ's exchanges), and to how many. */
-function RouteList() {
-  const list = useApi<RouteSummary[]>('/api/routes')
-  const doing = useDoing()
-  const remove = (name: string): void => {
-    void doing.run(async () => {
-      await api(`/api/routes/${encodeURIComponent(name)}?unless=used`, { method: 'DELETE' })
-      list.again()
-      return `${shownName(name)} was deleted.`
-    })
-  }
-  return (
-    <>
-      <Said doing={doing} />
-      <Table<RouteSummary>
-        caption="Routes"
-        columns={[
-          { id: 'name', title: 'Route', cell: row => shownName(row.name) },
-          { id: 'kind', title: 'Kind', cell: row => row.config.kind },
-          {
-            id: 'bindings',
-            title: 'Bindings',
-            numeric: true,
-            cell: row => count(row.bindings.length),
-          },
-          ...(isReadOnly()
-            ? []
-            : [
-                {
-                  id: 'delete',
-                  title: 'Delete, if unused',
-                  cell: (row: RouteSummary) =>
-                    isBuiltIn(row.name) ? (
-                      'built in'
-                    ) : (
-                      <Button
-                        small
-                        quiet
-                        label={`Delete ${shownName(row.name)}`}
-                        disabled={doing.busy.value || row.bindings.length > 0}
-                        onClick={() => remove(row.name)}
-                      >
-                        Delete
-                      </Button>
-                    ),
-                },
-              ]),
-        ]}
-        rows={list.value.value ?? []}
-        rowId={row => row.name}
-        empty="There are no routes."
-      />
     </>
   )
 }

@@ -10,6 +10,7 @@ import { Badge, StateBadge } from '../ui/badge.tsx'
 import { Button } from '../ui/button.tsx'
 import { Tabs } from '../ui/tabs.tsx'
 import { clock, queueApi, shownName, size } from './format.ts'
+import { asCode } from './message-code.ts'
 import { Said } from './said.tsx'
 import { isReadOnly } from './session.tsx'
 import { useApi, useDoing } from './use-api.ts'
@@ -98,6 +99,9 @@ export function MessageView(props: {
           </Button>
           <Button small quiet onClick={() => copy(asCurl(queue, message), 'curl')}>
             Copy curl
+          </Button>
+          <Button small quiet onClick={() => copy(asCode(queue, message), 'code')}>
+            Copy code
           </Button>
           <a
             class="button small quiet"

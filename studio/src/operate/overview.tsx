@@ -131,8 +131,8 @@ const recentOf = {
   ready: (now: OverviewData) => now.counts.ready,
   leased: (now: OverviewData) => now.counts.leased,
   connections: (now: OverviewData) => now.counts.connections,
-  memory: (now: OverviewData) => now.usage.residentBytes,
   lagMs: (now: OverviewData) => now.lagMs,
+  diskMs: (now: OverviewData) => now.diskMs ?? 0,
 }
 type RecentName = keyof typeof recentOf
 
@@ -168,7 +168,11 @@ function Tiles(props: {
       line: values('connections'),
       href: '/operate/connections',
     },
-    { title: 'Memory', value: now && size(now.usage.residentBytes), line: values('memory') },
+    {
+      title: 'To the disk within',
+      value: now && (now.diskMs === null ? '–' : duration(now.diskMs)),
+      line: values('diskMs'),
+    },
     { title: 'Event-loop lag', value: now && duration(now.lagMs), line: values('lagMs') },
   ]
   return (
@@ -190,6 +194,7 @@ function Facts({ now }: { readonly now: OverviewData }) {
     ['Running for', duration(now.uptimeMs)],
     ['Data', now.data ?? 'in memory only'],
     ['A confirm means', now.durability === 'always' ? 'on the disk' : now.durability],
+    ['Memory', size(now.usage.residentBytes)],
     ['Journal', size(now.journalBytes)],
     ['Waiting for the disk', size(now.backlogBytes)],
     ['Disk free', now.data === null ? '–' : size(now.diskFreeBytes)],

@@ -9,6 +9,7 @@ import { Badge } from '../ui/badge.tsx'
 import { Button } from '../ui/button.tsx'
 import { Dialog } from '../ui/dialog.tsx'
 import { Empty } from '../ui/empty.tsx'
+import { TextField } from '../ui/field.tsx'
 import { PageHead } from '../ui/page-head.tsx'
 import { Tabs } from '../ui/tabs.tsx'
 import { useEvents } from './events.ts'
@@ -346,6 +347,7 @@ function Settings({ detail }: { readonly detail: QueueDetail }) {
               ))}
             </ul>
           )}
+          {!isReadOnly() && <Bind queue={detail.name} />}
         </div>
       </section>
       <section class="panel" aria-label="Configuration">
@@ -355,5 +357,33 @@ function Settings({ detail }: { readonly detail: QueueDetail }) {
         <Block label="Configuration as JSON">{JSON.stringify(detail.config, null, 2)}</Block>
       </section>
     </div>
+  )
+}
+
+function Bind({ queue }: { readonly queue: string }) {
+  const route = useSignal('')
+  const key = useSignal('')
+  const doing = useDoing()
+  const bind = (event: Event): void => {
+    event.preventDefault()
+    void doing.run(async () => {
+      const target = { kind: 'log', name: queue }
+      await api('/api/bindings', { body: { route: route.value, target, key: key.value } })
+      return `What goes to ${shownName(route.value)} with this key comes here, too.`
+    })
+  }
+  return (
+    <form class="stack bind" onSubmit={bind} aria-label="Bind">
+      <div class="fields">
+        <TextField label="Bind to the route" value={route} required hint="amq.topic" />
+        <TextField label="With the key" value={key} hint="order.*" />
+      </div>
+      <Said doing={doing} />
+      <div>
+        <Button submit disabled={doing.busy.value}>
+          Bind
+        </Button>
+      </div>
+    </form>
   )
 }

@@ -11,6 +11,7 @@ import { go, here, setQuery } from '../router.ts'
 import { Badge } from '../ui/badge.tsx'
 import { Button } from '../ui/button.tsx'
 import { Dialog } from '../ui/dialog.tsx'
+import { SelectField, TextField } from '../ui/field.tsx'
 import { PageHead } from '../ui/page-head.tsx'
 import { useEvents } from './events.ts'
 import { age, count, queueApi, queueHref, rate, shownName } from './format.ts'
@@ -365,41 +366,17 @@ function CreateQueue(props: { readonly open: boolean; readonly onClose: () => vo
   return (
     <Dialog title="New queue" open={props.open} onClose={props.onClose}>
       <form class="stack" onSubmit={make}>
-        <label class="field">
-          <span class="label">Name</span>
-          <input
-            class="input"
-            required
-            value={name.value}
-            onInput={event => {
-              name.value = event.currentTarget.value
-            }}
-          />
-        </label>
-        <label class="field">
-          <span class="label">Kind</span>
-          <select
-            class="input"
-            value={kind.value}
-            onChange={event => {
-              kind.value = event.currentTarget.value as 'queue' | 'log'
-            }}
-          >
-            <option value="queue">Queue: each message is settled once</option>
-            <option value="log">Stream: messages are kept, readers have places</option>
-          </select>
-        </label>
+        <TextField label="Name" value={name} required />
+        <SelectField
+          label="Kind"
+          value={kind}
+          choices={[
+            ['queue', 'Queue: each message is settled once'],
+            ['log', 'Stream: messages are kept, readers have places'],
+          ]}
+        />
         {kind.value === 'queue' && (
-          <label class="field">
-            <span class="label">Dead letters go to (a queue's name, or nothing)</span>
-            <input
-              class="input"
-              value={dead.value}
-              onInput={event => {
-                dead.value = event.currentTarget.value
-              }}
-            />
-          </label>
+          <TextField label="Dead letters go to the queue" value={dead} hint="none" />
         )}
         <Said doing={doing} />
         <div class="row">
