@@ -4,7 +4,7 @@
  * starts from the sources: a compiled test whose source is gone is not run.
  *
  * Each file runs in a process of its own, in one of two lanes: those that work, as many at a time
- * as there are processors, and beside them those that mostly wait (`order.ts`), half as many.
+ * as there are processors, and beside them as many of those that mostly wait (`order.ts`).
  */
 
 import { existsSync, readdirSync } from 'node:fs'
@@ -40,10 +40,7 @@ if (unknown.length > 0) {
   const rest = chosen.filter(name => !waiting.includes(name) && !long.includes(name))
   const inOrder = (names: readonly string[]) => names.filter(name => chosen.includes(name))
   const processors = availableParallelism()
-  const lanes = [
-    lane([...inOrder(long), ...rest], processors),
-    lane(inOrder(waiting), Math.ceil(processors / 2)),
-  ]
+  const lanes = [lane([...inOrder(long), ...rest], processors), lane(inOrder(waiting), processors)]
   Readable.from(oneReport(lanes)).compose(new spec()).pipe(process.stdout)
 }
 

@@ -21,7 +21,7 @@ function sentence({ mode, seed, crashAtCall, message, trace }: Failure): string 
 
 describe('the engine on a simulated machine', () => {
   it('does what the model does, through crashes, faults and full disks', () => {
-    runSeeds('swarm', 25)
+    runSeeds('swarm', 15)
   })
 
   it('comes back whole wherever the power goes', () => {

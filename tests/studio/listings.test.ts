@@ -5,7 +5,7 @@
 
 import assert from 'node:assert/strict'
 import { join } from 'node:path'
-import { afterEach, beforeEach, describe, it } from 'node:test'
+import { describe, it } from 'node:test'
 import { CreateQueueCommand, SendMessageCommand, SQSClient } from '@aws-sdk/client-sqs'
 import amqp from 'amqplib'
 import { Redis } from 'ioredis'
@@ -40,87 +40,93 @@ function failures(program: Child): number {
   return program.output().match(/^failed/gm)?.length ?? 0
 }
 
-describe('the programs of the guide', () => {
-  // One for each: a name means the same to all four protocols, and each wants its own `orders`.
-  let broker: SpillwayBroker
-  beforeEach(async () => {
-    broker = await startSpillway()
-  })
-  afterEach(async () => {
-    await broker?.stop()
-  })
+/** One for each: a name means the same to all four protocols, and each wants its own `orders`. */
+async function withBroker(use: (broker: SpillwayBroker) => Promise<void>): Promise<void> {
+  const broker = await startSpillway()
+  try {
+    await use(broker)
+  } finally {
+    await broker.stop()
+  }
+}
 
-  it('RabbitMQ: five attempts, then the dead-letter queue', async () => {
-    const worker = startProgram('rabbitmq-worker.mjs', { AMQP_URL: broker.url })
-    await printed(worker, /ready/)
-    const connection = await amqp.connect(broker.url)
-    const channel = await connection.createChannel()
-    for (const order of orders) channel.sendToQueue('orders', Buffer.from(order))
-    await printed(worker, /charged 1[\s\S]*charged 3/)
-    const dead = deferred<string>()
-    await channel.consume('orders.dead', message => {
-      dead.resolve(message?.content.toString() ?? '')
-    })
-    assert.equal(await within('a dead letter', dead.promise), orders[1])
-    assert.equal(failures(worker), 5)
-    await connection.close()
-    await worker.kill('SIGKILL')
-  })
+// Most of the time of a program is spent waiting: for its group, its backoff, a slow call.
+describe('the programs of the guide', { concurrency: 4 }, () => {
+  it('RabbitMQ: five attempts, then the dead-letter queue', () =>
+    withBroker(async broker => {
+      const worker = startProgram('rabbitmq-worker.mjs', { AMQP_URL: broker.url })
+      await printed(worker, /ready/)
+      const connection = await amqp.connect(broker.url)
+      const channel = await connection.createChannel()
+      for (const order of orders) channel.sendToQueue('orders', Buffer.from(order))
+      await printed(worker, /charged 1[\s\S]*charged 3/)
+      const dead = deferred<string>()
+      await channel.consume('orders.dead', message => {
+        dead.resolve(message?.content.toString() ?? '')
+      })
+      assert.equal(await within('a dead letter', dead.promise), orders[1])
+      assert.equal(failures(worker), 5)
+      await connection.close()
+      await worker.kill('SIGKILL')
+    }))
 
-  it('Kafka: five attempts, then a topic for dead letters', async () => {
-    const brokers = `${broker.host}:${broker.kafkaPort}`
-    const kafka = new Kafka({ brokers: [brokers], logLevel: logLevel.NOTHING })
-    const producer = kafka.producer()
-    await producer.connect()
-    await producer.send({ topic: 'orders', messages: orders.map(value => ({ value })) })
-    const worker = startProgram('kafka-worker.mjs', { KAFKA_BROKERS: brokers })
-    await printed(worker, /charged 1[\s\S]*set aside/)
-    await printed(worker, /charged 3/)
-    assert.equal(failures(worker), 5)
-    await producer.disconnect()
-    await worker.kill('SIGKILL')
-  })
+  it('Kafka: five attempts, then a topic for dead letters', () =>
+    withBroker(async broker => {
+      const brokers = `${broker.host}:${broker.kafkaPort}`
+      const kafka = new Kafka({ brokers: [brokers], logLevel: logLevel.NOTHING })
+      const producer = kafka.producer()
+      await producer.connect()
+      await producer.send({ topic: 'orders', messages: orders.map(value => ({ value })) })
+      const worker = startProgram('kafka-worker.mjs', { KAFKA_BROKERS: brokers })
+      await printed(worker, /charged 1[\s\S]*set aside/)
+      await printed(worker, /charged 3/)
+      assert.equal(failures(worker), 5)
+      await producer.disconnect()
+      await worker.kill('SIGKILL')
+    }))
 
-  it('SQS: five receives, then the dead-letter queue', async () => {
-    const env = {
-      AWS_ENDPOINT_URL_SQS: `http://${broker.host}:${broker.sqsPort}`,
-      AWS_REGION: 'eu-west-1',
-      AWS_ACCESS_KEY_ID: 'x',
-      AWS_SECRET_ACCESS_KEY: 'x',
-    }
-    const worker = startProgram('sqs-worker.mjs', env)
-    await printed(worker, /ready/)
-    const sqs = new SQSClient({
-      endpoint: env.AWS_ENDPOINT_URL_SQS,
-      region: env.AWS_REGION,
-      credentials: { accessKeyId: 'x', secretAccessKey: 'x' },
-    })
-    const { QueueUrl } = await sqs.send(new CreateQueueCommand({ QueueName: 'orders-dead' }))
-    const ordersUrl = QueueUrl!.replace('orders-dead', 'orders')
-    for (const MessageBody of orders) {
-      await sqs.send(new SendMessageCommand({ QueueUrl: ordersUrl, MessageBody }))
-    }
-    await printed(worker, /charged 3/)
-    await printed(worker, /(failed[\s\S]*){5}/)
-    assert.match(worker.output(), /charged 1/)
-    sqs.destroy()
-    await worker.kill('SIGKILL')
-  })
+  it('SQS: five receives, then the dead-letter queue', () =>
+    withBroker(async broker => {
+      const env = {
+        AWS_ENDPOINT_URL_SQS: `http://${broker.host}:${broker.sqsPort}`,
+        AWS_REGION: 'eu-west-1',
+        AWS_ACCESS_KEY_ID: 'x',
+        AWS_SECRET_ACCESS_KEY: 'x',
+      }
+      const worker = startProgram('sqs-worker.mjs', env)
+      await printed(worker, /ready/)
+      const sqs = new SQSClient({
+        endpoint: env.AWS_ENDPOINT_URL_SQS,
+        region: env.AWS_REGION,
+        credentials: { accessKeyId: 'x', secretAccessKey: 'x' },
+      })
+      const { QueueUrl } = await sqs.send(new CreateQueueCommand({ QueueName: 'orders-dead' }))
+      const ordersUrl = QueueUrl!.replace('orders-dead', 'orders')
+      for (const MessageBody of orders) {
+        await sqs.send(new SendMessageCommand({ QueueUrl: ordersUrl, MessageBody }))
+      }
+      await printed(worker, /charged 3/)
+      await printed(worker, /(failed[\s\S]*){5}/)
+      assert.match(worker.output(), /charged 1/)
+      sqs.destroy()
+      await worker.kill('SIGKILL')
+    }))
 
-  it('Redis Streams: five attempts, then a stream for dead letters', async () => {
-    const url = `redis://${broker.host}:${broker.redisPort}`
-    const worker = startProgram('redis-worker.mjs', { REDIS_URL: url, LEASE_MS: '20' })
-    await printed(worker, /ready/)
-    const redis = new Redis(url)
-    for (const order of orders) await redis.xadd('orders', '*', 'order', order)
-    await printed(worker, /set aside/)
-    assert.match(worker.output(), /charged 1[\s\S]*charged 3/)
-    assert.equal(failures(worker), 5)
-    const [entry] = await redis.xrange('orders.dead', '-', '+')
-    assert.deepEqual(entry?.[1], ['order', orders[1]])
-    await redis.quit()
-    await worker.kill('SIGKILL')
-  })
+  it('Redis Streams: five attempts, then a stream for dead letters', () =>
+    withBroker(async broker => {
+      const url = `redis://${broker.host}:${broker.redisPort}`
+      const worker = startProgram('redis-worker.mjs', { REDIS_URL: url, LEASE_MS: '20' })
+      await printed(worker, /ready/)
+      const redis = new Redis(url)
+      for (const order of orders) await redis.xadd('orders', '*', 'order', order)
+      await printed(worker, /set aside/)
+      assert.match(worker.output(), /charged 1[\s\S]*charged 3/)
+      assert.equal(failures(worker), 5)
+      const [entry] = await redis.xrange('orders.dead', '-', '+')
+      assert.deepEqual(entry?.[1], ['order', orders[1]])
+      await redis.quit()
+      await worker.kill('SIGKILL')
+    }))
 
   it('the client of Spillway: charges what it can, with the broker in its own process', async () => {
     const worker = startProgram('spillway-worker.mjs', { SPILLWAY_URL: 'memory:' })
@@ -129,13 +135,14 @@ describe('the programs of the guide', () => {
     await worker.kill('SIGKILL')
   })
 
-  it('three guarantees: 400, 600 and 500 where 500 was owed', async () => {
-    const program = startProgram('guarantees.mjs', { AMQP_URL: broker.url })
-    assert.equal(await program.exited, 'code 0', program.output())
-    assert.match(program.output(), /at-most-once: expected 500, charged 400/)
-    assert.match(program.output(), /at-least-once: expected 500, charged 600/)
-    assert.match(program.output(), /effectively-once: expected 500, charged 500/)
-  })
+  it('three guarantees: 400, 600 and 500 where 500 was owed', () =>
+    withBroker(async broker => {
+      const program = startProgram('guarantees.mjs', { AMQP_URL: broker.url })
+      assert.equal(await program.exited, 'code 0', program.output())
+      assert.match(program.output(), /at-most-once: expected 500, charged 400/)
+      assert.match(program.output(), /at-least-once: expected 500, charged 600/)
+      assert.match(program.output(), /effectively-once: expected 500, charged 500/)
+    }))
 
   it('asking waits for the work, telling does not', async () => {
     const program = startProgram('ask-or-tell.mjs', { SPILLWAY_URL: 'memory:' })
@@ -169,34 +176,36 @@ describe('the programs of the guide', () => {
     assert.match(slow.output(), /failed: email took too long/)
   })
 
-  it('the classic programs of Kafka', async () => {
-    const kafka = { KAFKA_BROKERS: `${broker.host}:${broker.kafkaPort}` }
-    const sent = startProgram('classic/kafka-producer.mjs', kafka)
-    assert.equal(await sent.exited, 'code 0', sent.output())
-    const members = startProgram('classic/kafka-consumer.mjs', kafka)
-    await printed(members, /order 10 at/)
-    await members.kill('SIGKILL')
-  })
+  it('the classic programs of Kafka', () =>
+    withBroker(async broker => {
+      const kafka = { KAFKA_BROKERS: `${broker.host}:${broker.kafkaPort}` }
+      const sent = startProgram('classic/kafka-producer.mjs', kafka)
+      assert.equal(await sent.exited, 'code 0', sent.output())
+      const members = startProgram('classic/kafka-consumer.mjs', kafka)
+      await printed(members, /order 10 at/)
+      await members.kill('SIGKILL')
+    }))
 
-  it('the classic programs of SQS and Redis', async () => {
-    const sqs = {
-      AWS_ENDPOINT_URL_SQS: `http://${broker.host}:${broker.sqsPort}`,
-      AWS_REGION: 'eu-west-1',
-      AWS_ACCESS_KEY_ID: 'x',
-      AWS_SECRET_ACCESS_KEY: 'x',
-    }
-    const made = startProgram('classic/sqs-dead-letter.mjs', sqs)
-    await made.exited
-    const url = /http\S+orders\.fifo/.exec(made.output())![0]
-    const sent = startProgram('classic/sqs-producer.mjs', { ...sqs, ORDER_QUEUE_URL: url })
-    assert.equal(await sent.exited, 'code 0', sent.output())
+  it('the classic programs of SQS and Redis', () =>
+    withBroker(async broker => {
+      const sqs = {
+        AWS_ENDPOINT_URL_SQS: `http://${broker.host}:${broker.sqsPort}`,
+        AWS_REGION: 'eu-west-1',
+        AWS_ACCESS_KEY_ID: 'x',
+        AWS_SECRET_ACCESS_KEY: 'x',
+      }
+      const made = startProgram('classic/sqs-dead-letter.mjs', sqs)
+      await made.exited
+      const url = /http\S+orders\.fifo/.exec(made.output())![0]
+      const sent = startProgram('classic/sqs-producer.mjs', { ...sqs, ORDER_QUEUE_URL: url })
+      assert.equal(await sent.exited, 'code 0', sent.output())
 
-    // SQS has made orders.fifo; Redis' orders is another name.
-    const redis = { REDIS_URL: `redis://${broker.host}:${broker.redisPort}` }
-    const added = startProgram('classic/redis-producer.mjs', redis)
-    assert.equal(await added.exited, 'code 0', added.output())
-    const consumer = startProgram('classic/redis-consumer.mjs', redis)
-    await printed(consumer, /number 10/)
-    await consumer.kill('SIGKILL')
-  })
+      // SQS has made orders.fifo; Redis' orders is another name.
+      const redis = { REDIS_URL: `redis://${broker.host}:${broker.redisPort}` }
+      const added = startProgram('classic/redis-producer.mjs', redis)
+      assert.equal(await added.exited, 'code 0', added.output())
+      const consumer = startProgram('classic/redis-consumer.mjs', redis)
+      await printed(consumer, /number 10/)
+      await consumer.kill('SIGKILL')
+    }))
 })
