@@ -6,14 +6,8 @@
 import { usageFailure } from './failure.ts'
 import { commandTexts } from './help.ts'
 import type { Command } from './main.ts'
-import {
-  type CommandName,
-  commandNames,
-  flagOf,
-  type Option,
-  optionKeys,
-  options,
-} from './options.ts'
+import { type CommandName, commandNames, type Option } from './option.ts'
+import { flagOf, optionKeys, options } from './options.ts'
 
 export const shells = ['bash', 'zsh', 'fish'] as const
 

@@ -2,7 +2,8 @@
 
 import { usageFailure } from './failure.ts'
 import type { Command } from './main.ts'
-import { type Option, optionKeys, options, printValue } from './options.ts'
+import type { Option } from './option.ts'
+import { optionKeys, options, printValue } from './options.ts'
 import { table } from './output.ts'
 
 export const config: Command = async ({ settings, origins, words, output }) => {

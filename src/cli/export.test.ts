@@ -17,7 +17,8 @@ import { connect, queue } from '../client/client.ts'
 import { completion, shells } from './completion.ts'
 import { exportMessages } from './export.ts'
 import { importMessages } from './import.ts'
-import { commandNames, resolveOptions } from './options.ts'
+import { commandNames } from './option.ts'
+import { resolveOptions } from './options.ts'
 import type { Output } from './output.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'spillway-export-'))

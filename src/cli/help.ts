@@ -1,14 +1,7 @@
 /** The pages of `--help`, printed from the tables. */
 
-import {
-  type CommandName,
-  flagOf,
-  type Option,
-  optionKeys,
-  options,
-  printValue,
-  variableOf,
-} from './options.ts'
+import type { CommandName, Option } from './option.ts'
+import { flagOf, optionKeys, options, printValue, variableOf } from './options.ts'
 
 export interface CommandText {
   /** Words after the command. */

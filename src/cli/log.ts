@@ -5,7 +5,7 @@
  * A line that repeats within a second (the same message) is counted instead of printed.
  */
 
-import { type LogLevel, logLevels } from './options.ts'
+import { type LogLevel, logLevels } from './option.ts'
 
 export type LogFields = { readonly [name: string]: string | number | boolean | undefined }
 

@@ -7,15 +7,10 @@
 import * as module from 'node:module'
 import { readConfigFile } from './config-file.ts'
 import { CommandFailure, exitCodes, usageFailure } from './failure.ts'
-import {
-  type CommandName,
-  commandNames,
-  type ParsedOptions,
-  parseFlags,
-  resolveOptions,
-  suggest,
-} from './options.ts'
+import { type CommandName, commandNames } from './option.ts'
+import { type ParsedOptions, parseFlags, resolveOptions } from './options.ts'
 import { type Output, standardOutput } from './output.ts'
+import { suggest } from './suggestion.ts'
 import { readVersion } from './version.ts'
 
 /** What a command is given. */

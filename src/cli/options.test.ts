@@ -7,9 +7,9 @@ import {
   parseFlags,
   printValue,
   resolveOptions,
-  suggest,
   variableOf,
 } from './options.ts'
+import { suggest } from './suggestion.ts'
 
 interface Sources {
   readonly args?: readonly string[]

@@ -13,7 +13,8 @@ import {
 } from '../servers/redis/profiles.ts'
 import type { SqsKey } from '../servers/sqs/server.ts'
 import { CommandFailure, exitCodes, usageFailure } from './failure.ts'
-import type { PortSetting, Settings } from './options.ts'
+import type { PortSetting } from './option.ts'
+import type { Settings } from './options.ts'
 import { readUsersFile, type Users } from './users.ts'
 
 export interface Plan {
