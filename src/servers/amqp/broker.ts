@@ -84,6 +84,8 @@ export class Broker {
   readonly replies = new Map<string, Channel>()
   readonly streamReaders = new StreamReaders()
   readonly firehose: Firehose
+  /** Connections with something to hear once their journal position is released. */
+  readonly #waiting = new Map<Connection, number>()
   #connections = 0
   #memoryHigh = false
   #lookedAtMs = Number.NEGATIVE_INFINITY
@@ -116,6 +118,7 @@ export class Broker {
     this.engine.onAlarm(() => {
       for (const member of [...this.members]) member.alarmed()
     })
+    this.engine.onReleased(() => this.#released())
     this.engine.onFailure(() => {
       for (const member of [...this.members]) member.failed()
     })
@@ -141,6 +144,20 @@ export class Broker {
     if (high === this.#memoryHigh) return
     this.#memoryHigh = high
     for (const member of [...this.members]) member.alarmed()
+  }
+
+  /** Tells the connection when everything done so far is on the disk. */
+  whenReleased(member: Connection): void {
+    this.#waiting.set(member, this.engine.gate)
+    this.#released()
+  }
+
+  #released(): void {
+    for (const [member, gate] of this.#waiting) {
+      if (gate > this.engine.released) continue
+      this.#waiting.delete(member)
+      member.released()
+    }
   }
 
   /** A number for a new connection; part of the names of its lease holders. */

@@ -616,6 +616,17 @@ test('too much memory stops publishers alone, until it has gone down', () => {
   assert.deepEqual(consumer.names().slice(-1), ['basic.deliver'])
 })
 
+test('who deletes the queue of his own consumer hears of its end after the answer', () => {
+  const broker = newBroker(46)
+  const client = connect(broker)
+  declare(client, 'q')
+  consume(client, 'q', 'tag')
+  client.hear()
+  client.send(1, wire.QueueDelete, { queue: 'q', ifUnused: false, ifEmpty: false, noWait: false })
+  assert.deepEqual(client.now(), [])
+  assert.deepEqual(client.names(), ['queue.delete-ok', 'basic.cancel'])
+})
+
 test('what is published and delivered in a traced virtual host goes to the firehose, once', () => {
   const broker = newBroker(45)
   const client = connect(broker)

@@ -151,6 +151,12 @@ export class Connection implements ServerConnection, ChannelHost {
     }
     this.#inTurn = false
     this.#hold()
+    if (this.#ended.length > 0) this.broker.whenReleased(this)
+  }
+
+  /** What this connection has done itself is on the disk: it hears of its ended consumers. */
+  released(): void {
+    this.#sayAllEnded(this.#ended.length)
   }
 
   #onHeader(ok: boolean): void {
@@ -314,8 +320,8 @@ export class Connection implements ServerConnection, ChannelHost {
 
   /**
    * At once when somebody else has deleted the queue. Who has done it himself hears it after the
-   * answer, at his next word or soon after: RabbitMQ's notice comes late as well, and clients that
-   * tear everything down do not expect it any more.
+   * answer, at his next word or when the deletion is on the disk: RabbitMQ's notice comes late as
+   * well, and clients that tear everything down do not expect it any more.
    */
   consumerEnded(channel: Channel, tag: string): void {
     if (this.#inTurn) this.#ended.push({ channel, tag })
@@ -476,9 +482,7 @@ export class Connection implements ServerConnection, ChannelHost {
       case 'beat':
         this.#sendAhead(writeHeartbeat)
     }
-    if (this.state !== 'running') return
-    this.#sayAllEnded(this.#ended.length)
-    this.#checkOverdue(nowMs)
+    if (this.state === 'running') this.#checkOverdue(nowMs)
   }
 
   get hasty(): boolean {
