@@ -44,6 +44,10 @@ export interface Outbox {
   ahead(bytes: Uint8Array): void
   /** Bytes that have not left yet: held, or not read by the peer. */
   readonly size: number
+  /** Those of them that have been sent: the peer does not read them. */
+  readonly unread: number
+  /** Bytes that have left since the connection began: they rise while the peer reads. */
+  readonly left: number
   /** True from the high mark until the low mark is reached again: stop deliveries. */
   readonly congested: boolean
   /** After everything written so far has left, close the transport. Later writes are dropped. */

@@ -13,6 +13,8 @@ function context(paused: boolean[], ended: string[]): ConnectionContext {
       ahead: () => undefined,
       hold: () => undefined,
       size: 0,
+      unread: 0,
+      left: 0,
       congested: false,
       end: () => ended.push('end'),
       destroy: () => ended.push('destroy'),

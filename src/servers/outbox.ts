@@ -167,6 +167,14 @@ export class GatedOutbox implements Outbox {
     return this.#base + this.writer.end - this.#doneTo
   }
 
+  get unread(): number {
+    return this.#sentTo - this.#doneTo
+  }
+
+  get left(): number {
+    return this.#doneTo
+  }
+
   get congested(): boolean {
     return this.#congested || this.#quiet
   }

@@ -29,6 +29,8 @@ function start(seed: number, profile: '4.2' | '2.4') {
     const outbox = {
       writer,
       size: 0,
+      unread: 0,
+      left: 0,
       congested: false,
       hold: () => {},
       ahead: () => {},

@@ -113,6 +113,7 @@ function limitRows(): string[][] {
     ['`frame_max`, proposed, in octets', shown(limits.frameMax)],
     ['heartbeat, proposed, in seconds', shown(limits.heartbeatSeconds)],
     ['from accept to `connection.open`, in ms', shown(limits.handshakeMs)],
+    ['a client reads nothing of what it was sent, in ms', shown(limits.sendMs)],
     ['consumers of a channel', shown(limits.consumersMax)],
     ['unacknowledged deliveries of a channel', shown(limits.unackedMax)],
     ['a delivery stays unacknowledged, in ms', shown(limits.acknowledgeMs)],

@@ -30,6 +30,8 @@ class TestOutbox implements Outbox {
   readonly writer = new ByteWriter()
   readonly #engine: EngineDoor
   readonly #held: { readonly gate: number; readonly bytes: Uint8Array }[] = []
+  unread = 0
+  left = 0
   congested = false
   ended = false
   destroyed = false
@@ -625,6 +627,26 @@ test('who deletes the queue of his own consumer hears of its end after the answe
   client.send(1, wire.QueueDelete, { queue: 'q', ifUnused: false, ifEmpty: false, noWait: false })
   assert.deepEqual(client.now(), [])
   assert.deepEqual(client.names(), ['queue.delete-ok', 'basic.cancel'])
+})
+
+test('a peer that reads nothing is left alone after a while, however alive it says it is', () => {
+  const broker = newBroker(47)
+  const client = connect(broker, '/', 10)
+  declare(client, 'q')
+  consume(client, 'q', 'tag')
+  client.publish(1, { routingKey: 'q' })
+  client.hear()
+  const tick = (nowMs: number) => {
+    client.push(Uint8Array.of(8, 0, 0, 0, 0, 0, 0, 0xce))
+    client.connection.tick(nowMs)
+    return client.outbox.destroyed
+  }
+  client.outbox.unread = 64 * 1024
+  assert.deepEqual([0, 9000, 14_000].map(tick), [false, false, false])
+  // It has read something.
+  client.outbox.left = 1
+  assert.deepEqual([16_000, 24_000, 31_500].map(tick), [false, false, false])
+  assert.ok(tick(32_500))
 })
 
 test('what is published and delivered in a traced virtual host goes to the firehose, once', () => {

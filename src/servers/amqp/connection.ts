@@ -4,11 +4,10 @@
  *     header → starting → tuning → opening → running → closing → closed
  *
  * A frame's handler throws what it refuses; here it becomes channel.close or connection.close.
- * While the engine refuses publishers, the first publish stalls the connection: what has been read
- * already is kept, nothing more is read, and everything goes on where it stopped.
+ * Publishers that must wait are a matter of `blocking.ts`.
  */
 
-import { ByteReader, ByteWriter } from '../../base/bytes.ts'
+import { ByteReader } from '../../base/bytes.ts'
 import { EngineFailure } from '../../engine/errors.ts'
 import type { AttributeValue } from '../../engine/model.ts'
 import type { AckScan } from '../../wire/amqp/content.ts'
@@ -30,10 +29,8 @@ import {
   ChannelClose,
   ChannelCloseOk,
   ChannelOpen,
-  ConnectionBlocked,
   ConnectionClose,
   ConnectionCloseOk,
-  ConnectionUnblocked,
   type MethodTable,
   methodsById,
 } from '../../wire/amqp/methods.ts'
@@ -42,25 +39,22 @@ import { WireError } from '../../wire/schema/errors.ts'
 import type { ConnectionContext, ConnectionInfo, Outbox, ServerConnection } from '../connection.ts'
 import type { Grants } from './access.ts'
 import { beginPublish, noMethod, takeContent, unexpectedFrame } from './assembly.ts'
+import { Blocking, sendAhead } from './blocking.ts'
 import type { Broker } from './broker.ts'
 import { channelCommands, connectionCommands } from './commands.ts'
-import { AmqpError, textOf } from './errors.ts'
+import { AmqpError, cannotDecode, farewell, textOf } from './errors.ts'
 import { propertyAttributes } from './exchange-types.ts'
-import { start } from './handlers/connection.ts'
+import { checkChannelLimits, start } from './handlers/connection.ts'
 import { PooledRecord, publish } from './handlers/publish.ts'
 import { limits } from './limits.ts'
 import { attributesOf } from './mapping.ts'
 import { hostPort, NameMemory } from './names.ts'
+import { overdueMs, overdueText } from './overdue.ts'
+import { Patience } from './patience.ts'
 import { type Due, Pulse } from './pulse.ts'
 import { Channel, type ChannelHost } from './session.ts'
 
 export type State = 'header' | 'starting' | 'tuning' | 'opening' | 'running' | 'closing' | 'closed'
-
-interface StalledFrame {
-  readonly type: number
-  readonly channel: number
-  readonly payload: Uint8Array
-}
 
 export class Connection implements ServerConnection, ChannelHost {
   readonly id: number
@@ -105,11 +99,9 @@ export class Connection implements ServerConnection, ChannelHost {
   #engineGone = false
   #released = false
 
-  #stalled = false
-  #stash: StalledFrame[] = []
-  #saidBlocked = false
-
+  readonly #blocking: Blocking = new Blocking(this)
   readonly #pulse = new Pulse()
+  readonly #patience = new Patience()
 
   constructor(broker: Broker, context: ConnectionContext) {
     this.id = broker.nextConnection()
@@ -171,8 +163,9 @@ export class Connection implements ServerConnection, ChannelHost {
   }
 
   readonly #onFrame = (type: number, channel: number, payload: Uint8Array): void => {
-    if (!this.#stalled && this.#mustStall(type, payload)) this.#stall()
-    if (this.#stalled) this.#stash.push({ type, channel, payload: payload.slice() })
+    const blocking = this.#blocking
+    if (!blocking.stalled && this.#mustStall(type, payload)) blocking.stall()
+    if (blocking.stalled) blocking.keep({ type, channel, payload: payload.slice() })
     else this.#frame(type, channel, payload)
   }
 
@@ -246,28 +239,12 @@ export class Connection implements ServerConnection, ChannelHost {
   }
 
   #openChannel(number: number, id: number): void {
-    const count = this.channels.size
-    if (this.channelMax > 0 && count >= this.channelMax) {
-      const text = `number of channels opened (${count}) has reached the negotiated channel_max`
-      throw new AmqpError(530, `${text} (${this.channelMax})`, noMethod)
-    }
-    this.#checkChannelLimit()
+    checkChannelLimits(this)
     if (id !== ChannelOpen.id) throw new AmqpError(504, "expected 'channel.open'")
     const channel = new Channel(this, number)
     this.channels.set(number, channel)
     const command = channelCommands.get(id)
     command?.handler(channel, {})
-  }
-
-  #checkChannelLimit(): void {
-    const { user, broker } = this
-    const limit = broker.access.limit('user-limits', user, 'max-channels')
-    if (limit === undefined) return
-    let open = 0
-    for (const member of broker.members) if (member.user === user) open += member.channels.size
-    if (open < limit) return
-    const text = `number of channels opened for user '${user}' has reached the maximum allowed`
-    throw new AmqpError(530, `${text} user limit of (${limit})`, noMethod)
   }
 
   #command(channel: Channel, id: number, payload: Uint8Array): void {
@@ -460,7 +437,7 @@ export class Connection implements ServerConnection, ChannelHost {
     for (const channel of this.channels.values()) channel.release(this.#engineGone)
     this.channels.clear()
     this.#lastChannel = undefined
-    this.#stash = []
+    this.#blocking.forget()
     const { broker } = this
     broker.members.delete(this)
     for (const name of this.exclusives) {
@@ -475,12 +452,16 @@ export class Connection implements ServerConnection, ChannelHost {
 
   tick(nowMs: number): void {
     this.broker.lookAtMemory(nowMs)
+    if (this.#patience.isOver(this.outbox, nowMs)) {
+      this.outbox.destroy()
+      return
+    }
     switch (this.#due(nowMs)) {
       case 'hang-up':
         this.outbox.destroy()
         return
       case 'beat':
-        this.#sendAhead(writeHeartbeat)
+        sendAhead(this.outbox, writeHeartbeat)
     }
     if (this.state === 'running') this.#checkOverdue(nowMs)
   }
@@ -493,35 +474,16 @@ export class Connection implements ServerConnection, ChannelHost {
     if (this.state === 'closed') return 'nothing'
     if (this.state === 'closing') return this.#pulse.closing(nowMs)
     if (this.state !== 'running') return this.#pulse.handshake(nowMs)
-    return this.#pulse.running(nowMs, this.heartbeatSeconds, this.#stalled)
+    return this.#pulse.running(nowMs, this.heartbeatSeconds, this.#blocking.stalled)
   }
 
   #checkOverdue(nowMs: number): void {
-    const limitMs = this.broker.options.acknowledgeMs ?? limits.acknowledgeMs
     for (const channel of this.channels.values()) {
-      const overdueMs =
-        channel.state === 'open' ? this.#holdsTooLong(channel, nowMs, limitMs) : undefined
-      if (overdueMs === undefined) continue
-      const text =
-        `delivery acknowledgement on channel ${channel.number} timed out. Timeout value used: ` +
-        `${overdueMs} ms. This timeout value can be configured, see consumers doc guide to learn more`
-      this.#closeChannel(channel, 406, textOf(406, text), noMethod)
+      const limitMs = channel.state === 'open' ? overdueMs(channel, nowMs) : undefined
+      if (limitMs === undefined) continue
+      const text = textOf(406, overdueText(channel.number, limitMs))
+      this.#closeChannel(channel, 406, text, noMethod)
     }
-  }
-
-  /**
-   * Since RabbitMQ 4.3 it is a matter of quorum queues alone, and of the consumer: one that
-   * understands basic.cancel loses its place and not its channel.
-   */
-  #holdsTooLong(channel: Channel, nowMs: number, limitMs: number): number | undefined {
-    if (!this.broker.profile.consumerTimeouts) return channel.overdue(nowMs, limitMs)
-    const overdue = channel.overdueConsumers(nowMs, limitMs)
-    if (!this.cancelNotify) return overdue[0] && (overdue[0].timeoutMs ?? limitMs)
-    for (const consumer of overdue) {
-      channel.expel(consumer)
-      channel.send(BasicCancel, { consumerTag: consumer.tag, noWait: true })
-    }
-    return undefined
   }
 
   // Alarms
@@ -536,48 +498,15 @@ export class Connection implements ServerConnection, ChannelHost {
     )
   }
 
-  #stall(): void {
-    this.#stalled = true
-    this.context.pauseReading(true)
-    this.#sayBlocked()
-  }
-
-  /** A backlog of the disk is not worth telling: it is over before anyone could react. */
-  #sayBlocked(): void {
-    const { alarms } = this.broker
-    if (this.#saidBlocked || alarms.length === 0) return
-    if (!this.capable('connection.blocked')) return
-    this.#saidBlocked = true
-    const blocked = { reason: `low on ${alarms.join(' & ')}` }
-    this.#sendAhead(writer => writeMethodFrame(writer, 0, ConnectionBlocked, blocked))
-  }
-
-  /**
-   * Past confirms that cannot leave while the disk is full: a client that heard nothing would take
-   * the broker for dead, or for merely slow.
-   */
-  #sendAhead(write: (writer: ByteWriter) => void): void {
-    const writer = new ByteWriter(64)
-    write(writer)
-    this.outbox.ahead(writer.bytes.subarray(0, writer.end))
-  }
-
   alarmed(): void {
-    if (!this.#stalled || this.state !== 'running') return
+    const blocking = this.#blocking
+    if (!blocking.stalled || this.state !== 'running') return
     if (this.broker.refusing) {
-      this.#sayBlocked()
+      blocking.sayBlocked()
       return
     }
-    this.#stalled = false
-    const frames = this.#stash
-    this.#stash = []
-    this.#turn(() => {
-      for (const { type, channel, payload } of frames) this.#onFrame(type, channel, payload)
-      if (this.#stalled || !this.#saidBlocked) return
-      this.#saidBlocked = false
-      this.#sendAhead(writer => writeMethodFrame(writer, 0, ConnectionUnblocked, {}))
-    })
-    if (!this.#stalled) this.context.pauseReading(false)
+    this.#turn(() => blocking.resume(one => this.#onFrame(one.type, one.channel, one.payload)))
+    if (!blocking.stalled) this.context.pauseReading(false)
   }
 
   /** Whether the client has said that it understands something. */
@@ -622,7 +551,7 @@ export class Connection implements ServerConnection, ChannelHost {
     }
     return {
       user: this.user,
-      state: this.#stalled ? 'blocked' : this.state,
+      state: this.#blocking.stalled ? 'blocked' : this.state,
       details: {
         vhost: this.vhost,
         client: product?.type === 'S' ? String(product.value) : '',
@@ -651,19 +580,6 @@ export class Connection implements ServerConnection, ChannelHost {
 
 const noAttributes: ReadonlyMap<string, AttributeValue> = new Map()
 
-/** RabbitMQ's words for arguments that end early or are none: it prints them. */
-function cannotDecode(payload: Uint8Array): string {
-  // More is cut off with the rest of the text.
-  const shown = payload.subarray(4, 4 + limits.shortStringBytes)
-  return `cannot decode <<${shown.join(',')}>>`
-}
-
 function idOf(payload: Uint8Array): number {
   return (payload[0]! << 24) | (payload[1]! << 16) | (payload[2]! << 8) | payload[3]!
-}
-
-function farewell(reason: 'stopping' | 'failed' | 'requested', text: string): string {
-  if (reason === 'stopping') return "broker forced connection closure with reason 'shutdown'"
-  if (reason === 'failed') return text
-  return text === '' ? 'Closed via management plugin' : text
 }

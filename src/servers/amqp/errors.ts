@@ -78,3 +78,17 @@ export function locked(queue: string, vhost: string): never {
       'that of the original declaration.',
   )
 }
+
+/** RabbitMQ's words for arguments that end early or are none: it prints them. */
+export function cannotDecode(payload: Uint8Array): string {
+  // More is cut off with the rest of the text.
+  const shown = payload.subarray(4, 4 + limits.shortStringBytes)
+  return `cannot decode <<${shown.join(',')}>>`
+}
+
+/** Why we say goodbye to everybody, or to one who was closed over the management API. */
+export function farewell(reason: 'stopping' | 'failed' | 'requested', text: string): string {
+  if (reason === 'stopping') return "broker forced connection closure with reason 'shutdown'"
+  if (reason === 'failed') return text
+  return text === '' ? 'Closed via management plugin' : text
+}

@@ -19,6 +19,9 @@ export const limits = {
   memoryLookMs: 900,
   /** From accept to connection.open. */
   handshakeMs: 10_000,
+  /** A peer that reads nothing for so long is left alone, and slow ones a little later. */
+  sendMs: 15_000,
+  slowestBytesPerSecond: 64 * 1024,
   /** From our close to the peer's close-ok. */
   closingMs: 30_000,
   /** Octets of a short string: names, routing keys, reply texts. */

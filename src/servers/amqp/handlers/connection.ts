@@ -21,6 +21,7 @@ import {
 } from '../../../wire/amqp/methods.ts'
 import { decodeText } from '../../../wire/amqp/text.ts'
 import { WireError } from '../../../wire/schema/errors.ts'
+import { noMethod } from '../assembly.ts'
 import type { Connection } from '../connection.ts'
 import { AmqpError, fail, textOf } from '../errors.ts'
 import { limits } from '../limits.ts'
@@ -214,6 +215,22 @@ function checkConnectionLimits(connection: Connection, vhost: string): void {
     const what = `Connection refused for user '${user}'`
     fail(530, `${what}: user connection limit (${perUser}) is reached`)
   }
+}
+
+/** Throws when one more channel would be too many for the connection, or for its user. */
+export function checkChannelLimits({ channels, channelMax, user, broker }: Connection): void {
+  const count = channels.size
+  if (channelMax > 0 && count >= channelMax) {
+    const text = `number of channels opened (${count}) has reached the negotiated channel_max`
+    throw new AmqpError(530, `${text} (${channelMax})`, noMethod)
+  }
+  const limit = broker.access.limit('user-limits', user, 'max-channels')
+  if (limit === undefined) return
+  let open = 0
+  for (const member of broker.members) if (member.user === user) open += member.channels.size
+  if (open < limit) return
+  const text = `number of channels opened for user '${user}' has reached the maximum allowed`
+  throw new AmqpError(530, `${text} user limit of (${limit})`, noMethod)
 }
 
 export function close(connection: Connection): void {

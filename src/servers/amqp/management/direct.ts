@@ -17,6 +17,8 @@ class Nowhere implements Outbox {
   readonly writer = new ByteWriter()
   readonly size = 0
   readonly congested = false
+  readonly unread = 0
+  readonly left = 0
   hold(): void {
     this.writer.clear()
   }
