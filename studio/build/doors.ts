@@ -21,7 +21,9 @@ const livePages = {
 const fixed: { readonly [door: string]: readonly string[] } = {
   home: ['/studio/src/home.tsx'],
   ...Object.fromEntries(
-    Object.entries(livePages).map(([door, page]) => [door, [`${operateFolder}${page}.tsx`]]),
+    Object.entries(livePages).map(([door, page]) => {
+      return [door, [`${operateFolder}session.tsx`, `${operateFolder}${page}.tsx`]]
+    }),
   ),
 }
 const chapterFolder = '/studio/src/learn/chapters/'
@@ -65,6 +67,10 @@ export function doors(): Plugin {
             const holder = chunks.find(({ moduleIds }) => moduleIds.some(id => id.endsWith(module)))
             if (holder === undefined) throw new Error(`no chunk holds ${module}`)
             follow(holder.fileName)
+            // What is imported when it is wanted has a small chunk of its own before that one.
+            for (const { facadeModuleId, fileName } of chunks) {
+              if (facadeModuleId?.endsWith(module) === true) follow(fileName)
+            }
           }
           const missing = (names: ReadonlySet<string>) =>
             [...names].filter(name => !html.includes(`"/${name}"`))

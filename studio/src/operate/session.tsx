@@ -25,8 +25,13 @@ async function look(): Promise<void> {
 /** Settles when it is known who looks, or that nobody can tell. */
 export function sessionKnown(): Promise<void> {
   if (session.value !== undefined) return Promise.resolve()
-  return look()
+  looking ??= look().finally(() => {
+    looking = undefined
+  })
+  return looking
 }
+
+let looking: Promise<void> | undefined
 
 export function isReadOnly(): boolean {
   return session.value?.readOnly === true
