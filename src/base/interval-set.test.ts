@@ -16,6 +16,10 @@ function same(set: IntervalSet, model: Set<number>): void {
   assert.equal(set.isEmpty, model.size === 0)
   assert.equal(set.min(), sorted[0] ?? -1)
   assert.equal(set.max(), sorted[sorted.length - 1] ?? -1)
+  const middle = sorted.length >> 1
+  for (const rank of [0, middle, sorted.length - 1, sorted.length]) {
+    if (rank >= 0) assert.equal(set.atRank(rank), sorted[rank] ?? -1)
+  }
 }
 
 function step(set: IntervalSet, model: Set<number>, random: SeededRandom, space: number): void {

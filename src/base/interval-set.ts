@@ -255,6 +255,19 @@ export class IntervalSet {
     }
   }
 
+  /** The position that `rank` others come before, or -1: by intervals, not by positions. */
+  atRank(rank: number): number {
+    let rest = rank
+    for (const block of this.#blocks) {
+      for (let index = block.head; index < block.tail; index++) {
+        const length = block.end(index) - block.start(index)
+        if (rest < length) return block.start(index) + rest
+        rest -= length
+      }
+    }
+    return -1
+  }
+
   clear(): void {
     this.#blocks.length = 0
     this.#count = 0

@@ -66,6 +66,27 @@ function restart(world: SimulatedWorld, engine: EngineDoor): EngineDoor {
 describe('a route that chooses', () => {
   const both = { q: { queue: {} }, r: { queue: {} } }
 
+  it('peeks past so many, over gaps, levels and groups', () => {
+    const { engine } = open({
+      plain: { queue: { levels: 2 } },
+      grouped: { queue: { ordering: 'group' } },
+    })
+    for (let index = 0; index < 6; index++) {
+      engine.publish('', 'plain', text(`p${index}`, { priority: index === 5 ? 1 : 0 }))
+      engine.publish('', 'grouped', text(`g${index}`, { group: index % 2 === 0 ? 'a' : 'b' }))
+    }
+    lease(engine, 'plain', 2)
+    const after = (log: string, skip: number): string[] => {
+      const outcome = engine.peek(log, { countMax: 2, skip })
+      assert.ok(outcome.ok)
+      return outcome.value.map(record => decodeUtf8(record.body))
+    }
+    assert.deepEqual(after('plain', 0), ['p1', 'p2'])
+    assert.deepEqual(after('plain', 2), ['p3', 'p4'])
+    assert.deepEqual(after('plain', 4), [])
+    assert.deepEqual(after('grouped', 4), ['g4', 'g5'])
+  })
+
   it('takes the same binding for the same key, in proportion to the weights', () => {
     const { engine } = open(both)
     engine.createRoute('h', { kind: 'hash' })

@@ -93,23 +93,22 @@ export class Reading {
 
   peek(log: Log, options: { countMax: number; skip?: number }): StoredRecord[] {
     const records: StoredRecord[] = []
-    let skip = options.skip ?? 0
-    for (const position of this.#peekable(log)) {
+    for (const position of this.#peekable(log, options.skip ?? 0)) {
       if (records.length >= options.countMax) break
-      if (skip > 0) skip--
-      else records.push(this.#core.state.record(log, position))
+      records.push(this.#core.state.record(log, position))
     }
     return records
   }
 
-  *#peekable(log: Log): Generator<number> {
+  *#peekable(log: Log, skip: number): Generator<number> {
     if (log.queue !== undefined) {
-      yield* log.queue.readyPositions()
+      yield* log.queue.readyPositions(skip)
       return
     }
     let position = log.index.nextAtOrAfter(0)
-    while (position >= 0) {
-      yield position
+    for (let rest = skip; position >= 0; ) {
+      if (rest > 0) rest--
+      else yield position
       position = log.index.nextAtOrAfter(position + 1)
     }
   }

@@ -158,21 +158,29 @@ export class Queue {
     return front < 0 || (returned >= 0 && returned < front) ? returned : front
   }
 
-  /** Ready positions in the order of delivery; the set must not change meanwhile. */
-  *readyPositions(): Generator<number> {
+  /**
+   * Ready positions in the order of delivery, after the first `skip`; the set must not change
+   * meanwhile. Without groups, to skip a million neighbours costs what one costs.
+   */
+  *readyPositions(skip = 0): Generator<number> {
+    let rest = skip
     if (this.#grouped) {
       const sets = [...this.lanes.values()].map(lane => lane.waiting)
       const all = new IntervalSet()
       sets.push(this.#heads)
       for (const set of sets) set.forEachInterval((start, end) => all.addRange(start, end))
       for (let at = all.min(); at >= 0; at = all.nextAtOrAfter(at + 1)) {
-        if (!this.delayed.has(at)) yield at
+        if (this.delayed.has(at)) continue
+        if (rest > 0) rest--
+        else yield at
       }
       return
     }
     for (let level = this.#levels.length - 1; level >= 0; level--) {
       const set = this.#levels[level]!
-      for (let at = set.min(); at >= 0; at = set.nextAtOrAfter(at + 1)) yield at
+      const from = set.atRank(rest)
+      rest = Math.max(0, rest - set.count)
+      for (let at = from; at >= 0; at = set.nextAtOrAfter(at + 1)) yield at
     }
   }
 

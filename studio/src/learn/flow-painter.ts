@@ -208,7 +208,8 @@ export class FlowPainter {
     context.lineWidth = 2
     context.beginPath()
     if (kind === 'effect' || kind === 'repeat') {
-      context.arc(x, box.y + 14, 3 + done * 7, 0, 2 * Math.PI)
+      // At the corner: further in it would cross a name or a button of a small box.
+      context.arc(box.x + box.w - 2, box.y + 2, 3 + done * 7, 0, 2 * Math.PI)
     } else {
       const y = box.y + box.h + done * 22
       context.moveTo(x - 4, y - 4)

@@ -53,7 +53,7 @@ export function Flow({ player }: { readonly player: Player }) {
           const actor = run.producers.get(producer.name)
           return (
             <Box key={producer.name} name={producer.name} kind="producer" place={producer.place}>
-              <strong>{producer.title}</strong>
+              <Title of={producer.title} />
               <span>
                 {actor?.isDown === true
                   ? '✕ down'
@@ -65,7 +65,7 @@ export function Flow({ player }: { readonly player: Player }) {
         })}
         {(plan.routes ?? []).map(route => (
           <Box key={route.name} name={route.name} kind="route" place={route.place}>
-            <strong>{route.title}</strong>
+            <Title of={route.title} />
             <span>to each of {route.bindings.length}</span>
           </Box>
         ))}
@@ -140,7 +140,7 @@ function QueueBox({ queue, player }: { readonly queue: QueueView; readonly playe
   const { plan, ready, leased, delayed } = queue
   return (
     <Box name={plan.name} kind={plan.isDead === true ? 'queue dead' : 'queue'} place={plan.place}>
-      <strong>{plan.title}</strong>
+      <Title of={plan.title} />
       <span class="counts">
         <span>
           <i>{plan.isDead === true ? signs.dead : signs.ready}</i> {ready}{' '}
@@ -180,7 +180,7 @@ function ConsumerBox(props: { readonly consumer: Consumer; readonly player: Play
         : `◐ holds ${length}`
   return (
     <Box name={name} kind={consumer.isDown ? 'consumer down' : 'consumer'} place={place}>
-      <strong>{title}</strong>
+      <Title of={title} />
       <span>{state}</span>
       <span>
         {signs.done} {consumer.done} done
@@ -217,7 +217,7 @@ function ChainBoxes({ player }: { readonly player: Player }) {
   return (
     <>
       <Box name={plan.name} kind="producer" place={plan.place}>
-        <strong>{plan.title}</strong>
+        <Title of={plan.title} />
         <span>
           {chain?.busy ?? 0} of {plan.workers} busy
         </span>
@@ -236,5 +236,21 @@ function ChainBoxes({ player }: { readonly player: Player }) {
         </Box>
       ))}
     </>
+  )
+}
+
+/** A long name breaks after a dot, and not in the middle of a word. */
+function Title({ of }: { readonly of: string }) {
+  const [first, ...rest] = of.split('.')
+  return (
+    <strong>
+      {first}
+      {rest.map(part => (
+        <>
+          .<wbr />
+          {part}
+        </>
+      ))}
+    </strong>
   )
 }
