@@ -28,10 +28,10 @@ export const move: Command = async ({ settings, words, output }) => {
           {
             limit: settings.count,
             signal: stop.signal,
-            onProgress: ({ moved: count }) => {
+            onProgress: ({ moved: count, possiblyTwice: again }) => {
               // Elsewhere each batch is a line: who kills it knows from there how far it was.
               if (output.isTerminal) bar.update(count)
-              else output.note(`moved ${count}`)
+              else output.note(`moved ${count}${again > 0 ? `, ${again} may be there twice` : ''}`)
             },
           },
         )

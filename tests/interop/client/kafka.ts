@@ -10,6 +10,7 @@ import { type KafkaProxy, startKafkaProxy } from '../../harness/kafka-proxy.ts'
 import { freePort, temporaryFolder } from '../../harness/process.ts'
 import { fetchKafka, startKafkaPeer } from '../peers/kafka.ts'
 import type { Choice, Report, Suite } from '../suite.ts'
+import { runGuarantees } from './guarantees.ts'
 import { runConformance } from './suite.ts'
 
 export const kafkaClient: Suite = { name: 'client/kafka', run }
@@ -25,6 +26,7 @@ async function run(report: Report, choice: Choice): Promise<void> {
       const broker = `Apache Kafka ${peer.version}`
       const subject = { row: 'kafka', broker, url: peer.url, unitMs: 100, atATime } as const
       await runConformance(report, choice, subject)
+      if (!choice.record) await runGuarantees(report, choice, { broker, url: peer.url })
     } finally {
       await peer.stop()
     }

@@ -1,6 +1,7 @@
 /**
  * `spillway move` of a million messages from a folder to RabbitMQ and to Kafka, by a process that
- * is killed three times on the way. Nothing may be lost; what came twice is counted.
+ * is killed three times on the way. Nothing may be lost, and no more may come twice than the runs
+ * have told of.
  */
 
 import { spawn } from 'node:child_process'
@@ -17,8 +18,15 @@ import type { Choice, Report, Suite } from '../suite.ts'
 export const moveClient: Suite = { name: 'client/move', run }
 
 const count = 1_000_000
-/** Of the messages that a run has told of, when it is killed. */
-const killsAt = [50_000, 200_000, 300_000]
+/**
+ * Of the messages that a run has told of, when it is killed; and how far it is in the next batch,
+ * as a part of what the last one took: while it takes, sends, or says that it is done.
+ */
+const kills = [
+  { at: 50_000, within: 0.3 },
+  { at: 200_000, within: 0.6 },
+  { at: 300_000, within: 0.9 },
+] as const
 const batchCount = 5000
 const command = fileURLToPath(new URL('../../../src/cli/main.js', import.meta.url))
 const orders = queue<{ n: number }>('moved')
@@ -87,28 +95,48 @@ async function moveKilled(folder: string, url: string): Promise<number> {
     )
   }
   await from.close()
-  for (const killAt of killsAt) {
-    const { signal, text } = await runMove(folder, url, killAt)
+  const began = systemClock.monotonic()
+  let told = 0
+  for (const kill of kills) {
+    const { signal, text } = await runMove(folder, url, kill)
     if (signal !== 'SIGKILL') throw new Error(`it ended by itself: ${text.slice(-500)}`)
+    told += toldTwice(text)
   }
-  const last = await runMove(folder, url, Number.POSITIVE_INFINITY)
+  const last = await runMove(folder, url, undefined)
   if (!/nothing is left/.test(last.text)) throw new Error(last.text.slice(-500))
-  return countAll(url)
+  told += toldTwice(last.text)
+  const seconds = Math.round((systemClock.monotonic() - began) / 1000)
+  console.error(`the four runs took ${seconds} s; they told of ${told} possible duplicates`)
+  const twice = await countAll(url)
+  if (twice > told) throw new Error(`${twice} came twice, ${told} were told of`)
+  return twice
 }
 
-/** Ends when the process has ended; it is killed when it has told of so many. */
+/** What the last line of a run says, of however many it has ended. */
+function toldTwice(text: string): number {
+  return Number(/.*[ ,](\d+) may be there twice/s.exec(text)?.[1] ?? 0)
+}
+
+/** Ends when the process has ended; without `kill`, by itself. */
 function runMove(
   folder: string,
   url: string,
-  killAt: number,
+  kill: (typeof kills)[number] | undefined,
 ): Promise<{ signal: string | null; text: string }> {
   const args = [command, 'move', 'moved', '--from', `file:${folder}`, '--to', url]
   const running = spawn(process.execPath, args)
   let text = ''
+  let last = systemClock.monotonic()
+  let isDoomed = false
   running.stderr.on('data', (chunk: Buffer) => {
     text = (text + chunk.toString()).slice(-2000)
-    const told = /moved (\d+)\n[^\n]*$/.exec(text)?.[1]
-    if (told !== undefined && Number(told) >= killAt) running.kill('SIGKILL')
+    const now = systemClock.monotonic()
+    const batchMs = now - last
+    last = now
+    const told = Number(/moved (\d+)[^\n]*\n[^\n]*$/.exec(text)?.[1] ?? 0)
+    if (kill === undefined || isDoomed || told < kill.at) return
+    isDoomed = true
+    setTimeout(() => running.kill('SIGKILL'), batchMs * kill.within)
   })
   return new Promise(resolve => {
     running.on('close', (_, signal) => resolve({ signal, text }))

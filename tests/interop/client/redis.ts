@@ -7,6 +7,7 @@ import { startProxy } from '../../harness/proxy.ts'
 import { eventually } from '../../harness/wait.ts'
 import { fetchRedis, startRedis } from '../peers/redis.ts'
 import type { Choice, Report, Suite } from '../suite.ts'
+import { runGuarantees } from './guarantees.ts'
 import { runConformance, runLosses, runRestart } from './suite.ts'
 
 interface Item {
@@ -33,6 +34,7 @@ async function run(report: Report, choice: Choice): Promise<void> {
     if (choice.record) return
     await runLosses(report, choice, { broker, port, hasTimedLeases: true, url: urlOf })
     await runCrashes(report, choice, broker, port)
+    await runGuarantees(report, choice, { broker, url })
   } finally {
     await running.stop()
   }

@@ -2,6 +2,7 @@
 
 import { elasticmqVersion, fetchElasticmq, startElasticmq } from '../peers/elasticmq.ts'
 import type { Choice, Report, Suite } from '../suite.ts'
+import { runGuarantees } from './guarantees.ts'
 import { runConformance, runLosses } from './suite.ts'
 
 export const sqsClient: Suite = { name: 'client/sqs', run }
@@ -25,6 +26,7 @@ async function run(report: Report, choice: Choice): Promise<void> {
     await runConformance(report, choice, subject)
     if (choice.record) return
     await runLosses(report, choice, { broker, port, url: urlOf, hasTimedLeases: true })
+    await runGuarantees(report, choice, { broker, url })
   } finally {
     await stop()
   }
