@@ -102,7 +102,7 @@ async function consumeFromBus(name: string, settings: Settings, output: Output):
   let isLate = false
   await withBus(settings.url, {}, async bus => {
     const queue = queueNamed(name, { keyed: settings.keyed })
-    await bus.adopt(queue)
+    await bus.adopt(queue, { create: false })
     const idle = new AbortController()
     const signal = AbortSignal.any([stop.signal, idle.signal])
     let timer: NodeJS.Timeout | undefined

@@ -11,7 +11,7 @@ export const redrive: Command = async ({ settings, words, output }) => {
   const where = ({ error }: DeadLetter): boolean => wanted === undefined || error.name === wanted
   const result = await withBus(settings.url, {}, async bus => {
     const queue = queueNamed(name, { keyed: settings.keyed })
-    await bus.adopt(queue)
+    await bus.adopt(queue, { create: false })
     const letters = bus.dlq(queue)
     const limit = settings.count ?? Number.POSITIVE_INFINITY
     return letters.redrive({ where, limit, dryRun, ratePerSecond: rate })

@@ -97,7 +97,7 @@ async function sendToBus(
   let sent = 0
   await withBus(settings.url, {}, async bus => {
     const queue = contractOf<unknown>(name, isKeyed ? { key: () => key ?? '' } : levels)
-    await bus.adopt(queue)
+    await bus.adopt(queue, { create: settings.create })
     for await (const { body: text, encoding } of readMessages(settings, body)) {
       const bytes = Buffer.from(text, encoding === 'base64' ? 'base64' : 'utf8')
       const headers = { 'content-type': typeOf(text, encoding) }

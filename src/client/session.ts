@@ -5,7 +5,7 @@
 
 import { Deadlines } from './deadlines.ts'
 import type { BusEvent, Driver, DriverContext, Endpoint, Outgoing, SendResult } from './driver.ts'
-import { ClientError, TimeoutError } from './errors.ts'
+import { ClientError, TimeoutError, UnsupportedError } from './errors.ts'
 import { emulationRefused, type Feature, refusal } from './features.ts'
 import { type Receipt, receiptOf, receiptsOf } from './sending.ts'
 import { observedDriver, type Telemetry } from './telemetry.ts'
@@ -86,6 +86,7 @@ export class Session {
       error => error as Error,
     )
     if (missing === undefined) this.#prepared.set(placeOf(endpoint), Promise.resolve())
+    else if (missing instanceof UnsupportedError) throw missing
     else if (create) await this.prepare(endpoint)
     else throw notThere(endpoint, this.driver.backend, missing)
   }
@@ -232,10 +233,11 @@ export class Session {
 }
 
 function notThere({ kind, name }: Endpoint, backend: string, cause: Error): ClientError {
+  const found = cause instanceof ClientError ? cause.why : cause.message
   return new ClientError({
     code: 'SPILLWAY_E_NOT_FOUND',
     backend,
-    why: `there is no ${kind} ${name}, or it cannot be seen: ${cause.message}`,
+    why: `there is no ${kind} ${name}, or it cannot be seen: ${found}`,
     cause,
   })
 }

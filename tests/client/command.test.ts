@@ -26,7 +26,10 @@ describe('the command on a folder', () => {
   const url = `file:${folder}/data`
 
   it('sends what a handler gets, and consumes it', () => {
-    assert.equal(spillway(['send', 'jobs', '{"n":1}', '--url', url]).code, 0)
+    assert.equal(spillway(['send', 'jobs', 'x', '--url', url]).code, 3, 'it is not there')
+    assert.equal(spillway(['consume', 'jobs', '--url', url]).code, 3)
+    assert.equal(spillway(['redrive', 'jobs', '--url', url]).code, 3)
+    assert.equal(spillway(['send', 'jobs', '{"n":1}', '--create', '--url', url]).code, 0)
     assert.equal(spillway(['send', 'jobs', '--lines', '--url', url], 'two\nthree\n').code, 0)
     const { out, code } = spillway(['consume', 'jobs', '--count', '3', '--url', url])
     assert.deepEqual(out.trim().split('\n'), ['{"n":1}', 'two', 'three'])

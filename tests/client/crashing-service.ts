@@ -95,6 +95,8 @@ async function serve(at: string, database: string, run: string): Promise<void> {
     },
   }
   bus.outbox(store, { every: '20ms' })
+  // What the killed one had in hand comes again when its lease is over.
+  const taking = { inbox: store, lease: '2s' } as const
   const booking = bus.consume(
     orders,
     async (order, message) => {
@@ -104,7 +106,7 @@ async function serve(at: string, database: string, run: string): Promise<void> {
       await message.send(shipments, order)
       dieAt('message written')
     },
-    { inbox: store },
+    taking,
   )
   const shipping = bus.consume(
     shipments,
@@ -112,7 +114,7 @@ async function serve(at: string, database: string, run: string): Promise<void> {
       await tx.query('insert into shipped (order_id) values ($1)', [order.id])
       dieAt('second effect written')
     },
-    { inbox: store },
+    taking,
   )
   await booking.ready
   await shipping.ready

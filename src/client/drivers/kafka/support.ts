@@ -61,7 +61,7 @@ export function supportOf(feature: Feature, { name }: Endpoint): Support {
       return impossible(
         'SPILLWAY_U_DEDUPE',
         'kafka finds duplicates of one producer session only, not by an id.',
-        'an inbox: once({ store: pg(pool) })',
+        'an inbox at the consumer: { inbox: pg(pool) }',
         'another backend: embedded, sqs, redis',
       )
     case 'priority':

@@ -122,9 +122,14 @@ function headersOf(message: Incoming): Headers {
   if (contentType !== undefined) decoded['content-type'] = contentType
   if (message.messageId !== undefined) decoded['spillway-id'] = message.messageId
   for (const [name, value] of Object.entries(message.headers ?? {})) {
-    if (typeof value === 'string' && !name.startsWith('x-spillway-')) decoded[name] = value
+    if (typeof value === 'string' && !isHidden(name)) decoded[name] = value
   }
   return decoded
+}
+
+/** What only the driver or the broker itself has to do with. */
+function isHidden(name: string): boolean {
+  return name.startsWith('x-spillway-') || isBrokers(name)
 }
 
 function isShort(text: string): boolean {
