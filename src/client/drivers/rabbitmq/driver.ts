@@ -24,8 +24,9 @@ import type { Caution, Feature, Support } from '../../features.ts'
 import { RabbitConsumer } from './consumer.ts'
 import type { RabbitDelivery } from './delivery.ts'
 import type { Site } from './hands.ts'
-import { Link, type Publication, type Settings } from './link.ts'
+import { Link, type Settings } from './link.ts'
 import { listQueues, type Management, managementOf } from './listing.ts'
+import type { Publication } from './messages.ts'
 import { envelopeOf, ownHeaders, type Way } from './messages.ts'
 import { type Place, partitionsMax, partitionsOf, partOf, placeOf } from './names.ts'
 import { Register } from './register.ts'
@@ -140,6 +141,16 @@ class RabbitDriver implements Driver {
         position: this.#positionOf(messages[index]!, publications[index]!),
       }
     })
+  }
+
+  post(message: Outgoing, done: (result: SendResult) => void): boolean {
+    const publication = this.#plainPublication(message)
+    if (publication === undefined) return false
+    this.#link.post(publication, error => {
+      if (error !== undefined) done({ ok: false, error })
+      else done({ ok: true, duplicate: false, position: this.#positionOf(message, publication) })
+    })
+    return true
   }
 
   #positionOf({ to, group }: Outgoing, { envelope }: Publication): string | undefined {

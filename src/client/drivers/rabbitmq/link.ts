@@ -6,8 +6,10 @@
 
 import { Connection, type Channel as LibraryChannel } from 'rabbitmq-client'
 import type { BusEvent, DriverContext } from '../../driver.ts'
-import { ClientError, PlanError } from '../../errors.ts'
-import { type Envelope, type Incoming, keepBytes } from './messages.ts'
+import type { ClientError } from '../../errors.ts'
+import { errorOf } from './failures.ts'
+import { keepBytes, type Publication } from './messages.ts'
+import { Publisher, type Told } from './publisher.ts'
 
 export type Channel = LibraryChannel
 
@@ -24,26 +26,19 @@ export type Settings = NonNullable<
   Extract<Parameters<Channel['queueDeclare']>[0], object>['arguments']
 >
 
-/** One message on its way out. */
-export interface Publication {
-  readonly envelope: Envelope
-  readonly body: Uint8Array
-}
-
 export class Link {
   readonly #connection: Connection
   readonly #context: DriverContext
   readonly #idle: Channel[] = []
   readonly #open = new Set<Channel>()
-  readonly #returned = new Set<string>()
-  #publisher: Promise<Channel> | undefined
-  #turn: Promise<void> | undefined
+  readonly #publisher: Publisher
   #isClosed = false
   #isUp = true
 
   private constructor(connection: Connection, context: DriverContext) {
     this.#connection = connection
     this.#context = context
+    this.#publisher = new Publisher(context.clock, () => this.channel())
     connection.on('error', error => this.#failed(error))
     connection.on('connection', () => this.#connected())
   }
@@ -148,58 +143,27 @@ export class Link {
     }
   }
 
+  /** Publishes one message; `told` is called in a later turn, with an error or without. */
+  post(publication: Publication, told: Told): void {
+    this.#publisher.publish(publication, told)
+  }
+
   /**
    * Publishes in order. Each is confirmed (undefined), or has an error: the broker refused it,
    * knows no queue for it, or went away before it said anything.
    */
-  async publish(publications: readonly Publication[]): Promise<readonly (Error | undefined)[]> {
-    const channel = await this.#publishing()
-    const confirms = publications.map(({ envelope, body }) => {
-      return channel.basicPublish(envelope, bufferOf(body)).then(
-        () => undefined,
-        error => errorOf(error, envelope.routingKey ?? ''),
-      )
+  publish(publications: readonly Publication[]): Promise<readonly (Error | undefined)[]> {
+    return new Promise(resolve => {
+      const failures: (Error | undefined)[] = publications.map(() => undefined)
+      let open = publications.length
+      if (open === 0) resolve(failures)
+      for (const [index, publication] of publications.entries()) {
+        this.#publisher.publish(publication, error => {
+          failures[index] = error
+          if (--open === 0) resolve(failures)
+        })
+      }
     })
-    const failures = await Promise.all(confirms)
-    await this.#nextTurn()
-    if (this.#returned.size === 0) return failures
-    return publications.map(({ envelope }, index) => {
-      if (!this.#returned.delete(returnKey(envelope))) return failures[index]
-      return noQueue(envelope.routingKey ?? '')
-    })
-  }
-
-  /**
-   * The library tells of what could not be routed one turn after its confirm. All that were
-   * confirmed in one turn go on together, so that what follows from them is written together.
-   */
-  #nextTurn(): Promise<void> {
-    this.#turn ??= new Promise(resolve => {
-      this.#context.clock.soon(() => {
-        this.#turn = undefined
-        resolve()
-      })
-    })
-    return this.#turn
-  }
-
-  #publishing(): Promise<Channel> {
-    this.#publisher ??= this.#openPublisher().catch(error => {
-      this.#publisher = undefined
-      throw errorOf(error, 'the broker')
-    })
-    return this.#publisher
-  }
-
-  async #openPublisher(): Promise<Channel> {
-    const channel = await this.channel()
-    channel.on('close', () => {
-      this.#publisher = undefined
-      this.#returned.clear()
-    })
-    channel.on('basic.return', message => this.#returned.add(returnKey(message)))
-    await channel.confirmSelect()
-    return channel
   }
 
   async close(): Promise<void> {
@@ -237,60 +201,4 @@ function withLogin(url: string): string {
     parsed.password = 'guest'
   }
   return parsed.href
-}
-
-function bufferOf(bytes: Uint8Array): Buffer {
-  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
-}
-
-function returnKey({ messageId, routingKey }: Envelope | Incoming): string {
-  return `${routingKey} ${messageId}`
-}
-
-function noQueue(queue: string): ClientError {
-  const why = `there is no queue ${queue}; the message was not stored.`
-  return new ClientError({ code: 'SPILLWAY_E_NOT_FOUND', backend: 'rabbitmq', why })
-}
-
-/** What the library and the broker say, as an error of the client's. */
-export function errorOf(thrown: unknown, what: string): ClientError {
-  if (thrown instanceof ClientError) return thrown
-  const cause = thrown instanceof Error ? thrown : new Error(String(thrown))
-  const { code = '' } = cause as { code?: string }
-  const backend = 'rabbitmq'
-  // The library names the method that was refused, where there was one.
-  const why = `${what}: ${cause.message.replace(/^undefined: /, '')}`
-  switch (code) {
-    case 'NOT_FOUND':
-      return new ClientError({ code: 'SPILLWAY_E_NOT_FOUND', backend, why, cause })
-    case 'PRECONDITION_FAILED':
-      return new PlanError({
-        code: 'SPILLWAY_P_CONFLICT',
-        backend,
-        why,
-        alternatives: ['another name', 'move the messages to a new queue'],
-        cause,
-      })
-    case 'ACCESS_REFUSED':
-    case 'NOT_ALLOWED':
-      return new ClientError({ code: 'SPILLWAY_E_ACCESS', backend, why, cause })
-    case 'RESOURCE_LOCKED':
-      return new ClientError({ code: 'SPILLWAY_E_LOCKED', backend, why, retryable: true, cause })
-    case 'NACK':
-      return new ClientError({
-        code: 'SPILLWAY_E_OVERLOADED',
-        backend,
-        why,
-        retryable: true,
-        cause,
-      })
-    default:
-      return new ClientError({
-        code: 'SPILLWAY_E_CONNECTION',
-        backend,
-        why,
-        retryable: true,
-        cause,
-      })
-  }
 }

@@ -11,6 +11,12 @@ import type { Headers, Outgoing, Stored } from '../../driver.ts'
 export type Envelope = LibraryEnvelope
 export type Incoming = AsyncMessage | SyncMessage
 
+/** One message on its way out. */
+export interface Publication {
+  readonly envelope: Envelope
+  readonly body: Uint8Array
+}
+
 export const ownHeaders = {
   /** The attempt that the next call of the handler is. */
   attempt: 'x-spillway-attempt',

@@ -1,10 +1,12 @@
 /** Parts of the driver for RabbitMQ that need no broker: names, waits, envelopes. */
 
 import assert from 'node:assert/strict'
+import { createRequire } from 'node:module'
 import { describe, it } from 'node:test'
 import type { AsyncMessage } from 'rabbitmq-client'
 import { SeededRandom } from '../../../base/random.ts'
 import { attemptOf } from './delivery.ts'
+import { FrameWriter, isEncodable } from './frames.ts'
 import { endpointsOf, managementOf } from './listing.ts'
 import { bodyOf, copyOf, envelopeOf, keepBytes, ownHeaders, storedOf } from './messages.ts'
 import { groupName, partOf } from './names.ts'
@@ -84,6 +86,42 @@ describe('the RabbitMQ driver', () => {
     const other = envelopeOf({ id: long['spillway-id'], headers: long }, 1, { routingKey: 'q' })
     assert.equal(other.messageId, undefined)
     assert.deepEqual(storedOf(incoming(other), 'p').headers, long)
+  })
+
+  it('writes the frames that the library writes, for one message behind another', () => {
+    const { genContentFrames } = createRequire(import.meta.url)('rabbitmq-client/lib/codec.js')
+    const plain = { 'content-type': 'application/json', 'spillway-id': 'i', tenant: 'žluťoučký' }
+    const long = { ...plain, tenant: 'ž'.repeat(5000), 'spillway-id': 'x'.repeat(300) }
+    const writer = new FrameWriter(7, 16_384)
+    const expected: Buffer[] = []
+    for (const [headers, size] of [
+      [plain, 100],
+      [plain, 0],
+      [long, 300_000],
+    ] as const) {
+      const way = { exchange: '', routingKey: 'kůň', mandatory: true, expiration: '250' }
+      const made = envelopeOf({ id: headers['spillway-id'], headers }, 1_795_000_000_123, way)
+      const envelope = { ...made, priority: 3, correlationId: 'c', appId: 'a' }
+      const body = Buffer.alloc(size, 'b')
+      // The library leaves no room in its frames for what is around them; its own size is ours.
+      expected.push(...genContentFrames(7, { ...envelope, rsvp1: 0 }, body, 16_384 - 8))
+      writer.put({ envelope, body })
+    }
+    assert.deepEqual(writer.take(), Buffer.concat(expected))
+    assert.equal(writer.take().length, 0)
+  })
+
+  it('writes nothing of a message that cannot be written', () => {
+    const writer = new FrameWriter(1, 4096)
+    const body = Buffer.from('{}')
+    writer.put({ envelope: { routingKey: 'q' }, body })
+    const { length } = writer
+    assert.throws(() => writer.put({ envelope: { routingKey: 'ž'.repeat(200) }, body }), RangeError)
+    const headers = { tenant: 'a'.repeat(5000) }
+    assert.throws(() => writer.put({ envelope: { routingKey: 'q', headers }, body }), RangeError)
+    assert.equal(writer.length, length)
+    assert.equal(isEncodable({ headers: { mine: 1, tenant: 'ada' } }), true)
+    assert.equal(isEncodable({ headers: { mine: [1] } }), false)
   })
 
   it('copies what others wrote, without what the broker wrote', () => {

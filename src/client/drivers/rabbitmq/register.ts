@@ -12,7 +12,8 @@
 
 import { decodeUtf8, encodeUtf8 } from '../../../base/bytes.ts'
 import type { DriverContext } from '../../driver.ts'
-import { type Channel, errorOf, type Link, type Settings } from './link.ts'
+import { errorOf } from './failures.ts'
+import type { Channel, Link, Settings } from './link.ts'
 import { bodyOf, type Incoming } from './messages.ts'
 import { registerName } from './names.ts'
 

@@ -5,7 +5,8 @@
  */
 
 import type { From, ReadOptions, Stored } from '../../driver.ts'
-import { type Channel, errorOf, type Link } from './link.ts'
+import { errorOf } from './failures.ts'
+import type { Channel, Link } from './link.ts'
 import { type Incoming, numberOf, ownHeaders, storedOf, timeOf } from './messages.ts'
 
 const prefetchCount = 256

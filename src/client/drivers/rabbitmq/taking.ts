@@ -4,8 +4,9 @@ import type { Delivery, Settlement, Stored } from '../../driver.ts'
 import { ClientError } from '../../errors.ts'
 import { acksOf } from './acks.ts'
 import { attemptOf, type Owner, RabbitDelivery } from './delivery.ts'
+import { errorOf } from './failures.ts'
 import { Hands, type Site } from './hands.ts'
-import { type Channel, errorOf } from './link.ts'
+import type { Channel } from './link.ts'
 import { type Incoming, idOf, storedOf } from './messages.ts'
 
 interface Got {
