@@ -3,12 +3,14 @@
 import { fixed } from './backoff.ts'
 import { type BatchHandler, type BatchOptions, inBatches } from './batches.ts'
 import {
+  type AnyBatchHandler,
   type AnyHandler,
   type ConsumeOptions,
   guaranteeOf,
   type MessagesOptions,
   policyOf,
   type SubscribeOptions,
+  type WithBatchInbox,
   type WithInbox,
 } from './consumers.ts'
 import type { AnyContract, Queue, Rpc, Topic } from './contracts.ts'
@@ -25,7 +27,14 @@ import {
 import { ClientError } from './errors.ts'
 import type { PlanRow } from './features.ts'
 import { type Event, eventOf, fromOf, type ReadOptions, readBody, timeOf } from './history.ts'
-import { type InboxHandler, type InboxStore, isOutboxStore, withInbox } from './inbox.ts'
+import {
+  type InboxBatchHandler,
+  type InboxHandler,
+  type InboxStore,
+  isOutboxStore,
+  withBatchInbox,
+  withInbox,
+} from './inbox.ts'
 import { keyOf, type Message, type Policy } from './message.ts'
 import { Outbox, type OutboxOptions, type OutboxStore } from './outbox.ts'
 import { type PlanUse, planRows } from './planning.ts'
@@ -192,43 +201,79 @@ export class Bus {
    * `BatchHandler`.
    *
    *     bus.consumeBatch(orders, batch => store(batch.map(({ body }) => body)), { size: 100 })
+   *
+   * With an inbox a batch is one transaction, which is done as a whole: see `InboxBatchHandler`.
    */
+  consumeBatch<In, Out, Tx>(
+    contract: Queue<In, Out>,
+    handler: InboxBatchHandler<Out, Tx>,
+    options: BatchOptions & WithBatchInbox<Tx>,
+  ): Worker
   consumeBatch<In, Out>(
     contract: Queue<In, Out>,
     handler: BatchHandler<Out>,
     options: BatchOptions,
+  ): Worker
+  consumeBatch(
+    contract: Queue<unknown>,
+    handler: AnyBatchHandler,
+    options: BatchOptions & Partial<WithBatchInbox<unknown>>,
   ): Worker {
-    const policy = policyOf(this.#session, contract, options.guarantee)
+    const policy = policyOf(this.#session, contract, guaranteeOf(options))
     const endpoint = queueEndpoint(contract)
     const intake = { policy, endpoint, schema: contract.schema, group: undefined }
     return this.#workInBatches(contract, intake, options, handler)
   }
 
   /** As `consumeBatch`, for one group of a topic. */
+  subscribeBatch<In, Out, Tx>(
+    contract: Topic<In, Out>,
+    options: SubscribeOptions & BatchOptions & WithBatchInbox<Tx>,
+    handler: InboxBatchHandler<Out, Tx>,
+  ): Worker
   subscribeBatch<In, Out>(
     contract: Topic<In, Out>,
     options: SubscribeOptions & BatchOptions,
     handler: BatchHandler<Out>,
+  ): Worker
+  subscribeBatch(
+    contract: Topic<unknown>,
+    options: SubscribeOptions & BatchOptions & Partial<WithBatchInbox<unknown>>,
+    handler: AnyBatchHandler,
   ): Worker {
     const { group, from = 'latest' } = options
-    const policy = policyOf(this.#session, contract, options.guarantee, group)
+    const policy = policyOf(this.#session, contract, guaranteeOf(options), group)
     const endpoint = topicEndpoint(contract)
     const place = { name: group, from: fromOf(from) }
     const intake = { policy, endpoint, schema: contract.schema, group: place }
     return this.#workInBatches(contract, intake, options, handler)
   }
 
-  #workInBatches<Out>(
+  #workInBatches(
     contract: Queue<unknown> | Topic<unknown>,
-    intake: Intake<Out>,
-    options: BatchOptions,
-    handler: BatchHandler<Out>,
+    intake: Intake<unknown>,
+    options: BatchOptions & Partial<WithBatchInbox<unknown>>,
+    handler: AnyBatchHandler,
   ): Worker {
     this.#session.checkOpen()
     const limits = limitsOf(options, options.size)
-    const setup = this.#setup(contract, intake.policy, intake.endpoint)
-    const handling = inBatches(intake, handler, options)
+    const { inbox: store } = options
+    const setup = this.#setup(contract, intake.policy, intake.endpoint, store)
+    const inner =
+      store === undefined
+        ? (handler as BatchHandler<unknown>)
+        : withBatchInbox(
+            this.#inboxParts(store, intake.policy),
+            handler as InboxBatchHandler<unknown, unknown>,
+          )
+    const handling = inBatches(intake, inner, options)
     return this.#register(new HandlerWorker(intake, limits, handling, setup))
+  }
+
+  #inboxParts<Store extends InboxStore<unknown>>(store: Store, { source }: Policy) {
+    // Its relay begins here: what a crashed predecessor has left is sent, too.
+    const outbox = isOutboxStore(store) ? this.outbox(store) : undefined
+    return { store, consumer: source, outbox }
   }
 
   #work(
@@ -247,10 +292,8 @@ export class Bus {
       const handling = oneByOne(intake, handler as Handler<unknown>)
       return this.#register(new HandlerWorker(intake, limits, handling, setup))
     }
-    // Its relay begins here: what a crashed predecessor has left is sent, too.
-    const outbox = isOutboxStore(store) ? this.outbox(store) : undefined
     const claiming = withInbox(
-      { store, consumer: policy.source, outbox },
+      this.#inboxParts(store, policy),
       handler as InboxHandler<unknown, unknown>,
     )
     return this.#register(new HandlerWorker(intake, limits, oneByOne(intake, claiming), setup))

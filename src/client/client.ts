@@ -75,7 +75,13 @@ export {
   type Support,
 } from './features.ts'
 export type { Event, ReadOptions, SubscribeFrom, Timestamp } from './history.ts'
-export type { InboxHandler, InboxMessage, InboxStore } from './inbox.ts'
+export type {
+  BatchInboxStore,
+  InboxBatchHandler,
+  InboxHandler,
+  InboxMessage,
+  InboxStore,
+} from './inbox.ts'
 export type { Guarantee, Message } from './message.ts'
 export { type MoveOptions, type MoveResult, move } from './moving.ts'
 export type { Outbox, OutboxOptions, OutboxRow, OutboxStore, RelayStep } from './outbox.ts'

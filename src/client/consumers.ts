@@ -4,7 +4,7 @@ import type { Queue, Topic } from './contracts.ts'
 import { deadLettersOf } from './endpoints.ts'
 import { ClientError } from './errors.ts'
 import type { SubscribeFrom } from './history.ts'
-import type { InboxStore } from './inbox.ts'
+import type { BatchInboxStore, InboxStore } from './inbox.ts'
 import type { Guarantee, Policy } from './message.ts'
 import type { Session } from './session.ts'
 import type { WorkerOptions } from './worker.ts'
@@ -17,6 +17,11 @@ export interface ConsumeOptions extends WorkerOptions {
 /** The handler's effects, its sends and the claim of its message are one database transaction. */
 export interface WithInbox<Tx> {
   readonly inbox: InboxStore<Tx>
+}
+
+/** As `WithInbox`, for a batch, which is one transaction. */
+export interface WithBatchInbox<Tx> {
+  readonly inbox: BatchInboxStore<Tx>
 }
 
 export interface SubscribeOptions extends ConsumeOptions {
@@ -44,6 +49,7 @@ export function policyOf(
 
 /** Handlers with and without an inbox; the overloads say which it is. */
 export type AnyHandler = (body: never, message: never) => unknown
+export type AnyBatchHandler = (messages: never, tx: never) => unknown
 
 /** With an inbox the client takes at least once from the backend, and makes the rest itself. */
 export function guaranteeOf(

@@ -14,6 +14,7 @@
  * (`message.id`).
  */
 
+import type { BatchHandler } from './batches.ts'
 import type { Queue, Topic } from './contracts.ts'
 import { ClientError } from './errors.ts'
 import type { Message } from './message.ts'
@@ -36,6 +37,18 @@ export interface InboxStore<Tx> {
   ): Promise<{ readonly isDuplicate: boolean }>
 }
 
+/** A store that can claim several messages together, for handlers that take batches. */
+export interface BatchInboxStore<Tx> extends InboxStore<Tx> {
+  /**
+   * As `claim`, in one transaction: `work` is told which ids it has claimed now, and answers those
+   * whose claims are to go again before the commit. Not called when all were claimed before.
+   */
+  claimAll(
+    claims: { readonly consumer: string; readonly ids: readonly string[] },
+    work: (tx: Tx, claimed: ReadonlySet<string>) => Promise<readonly string[]>,
+  ): Promise<void>
+}
+
 /**
  * A message inside a transaction. It is acknowledged by returning, after the commit; what it sends
  * is sent if the transaction is committed.
@@ -47,6 +60,24 @@ export interface InboxMessage<Out, Tx> extends Omit<Message<Out>, 'ack'> {
 
 export type InboxHandler<Out, Tx> = (body: Out, message: InboxMessage<Out, Tx>) => unknown
 
+/**
+ * Gets those of a batch that were not handled before. Return: their effects, and that they are
+ * handled, are committed together. Throw, or return what `Promise.allSettled` made of them with one
+ * that was rejected: nothing of it is there, and all are tried again. What the handler rejects or
+ * gives back itself has no part in the commit, so nothing is to be written for it.
+ */
+export type InboxBatchHandler<Out, Tx> = (
+  messages: readonly InboxMessage<Out, Tx>[],
+  tx: Tx,
+) => unknown
+
+interface InboxParts<Store, Tx> {
+  readonly store: Store
+  /** A queue's name, or a topic and its group. */
+  readonly consumer: string
+  readonly outbox: Outbox<Tx> | undefined
+}
+
 /** Given back by the handler itself: nothing has gone wrong, but nothing must stay either. */
 class GivenBack extends Error {}
 
@@ -57,19 +88,11 @@ export function isOutboxStore<Tx>(
   return 'insert' in store && 'relay' in store
 }
 
-/**
- * A handler that runs once for each message and `consumer`: a queue's name, or a topic and its
- * group. Under at-least-once it makes effectively once.
- */
+/** A handler that runs once for each message. Under at-least-once it makes effectively once. */
 export function withInbox<Out, Tx>(
-  parts: {
-    readonly store: InboxStore<Tx>
-    readonly consumer: string
-    readonly outbox: Outbox<Tx> | undefined
-  },
+  { store, consumer, outbox }: InboxParts<InboxStore<Tx>, Tx>,
   handler: InboxHandler<Out, Tx>,
 ): Handler<Out> {
-  const { store, consumer, outbox } = parts
   return async (body, message) => {
     try {
       await store.claim({ consumer, id: message.id }, async tx => {
@@ -80,6 +103,55 @@ export function withInbox<Out, Tx>(
     } catch (error) {
       if (!(error instanceof GivenBack)) throw error
     }
+  }
+}
+
+/** The same for several messages, which are one transaction. */
+export function withBatchInbox<Out, Tx>(
+  { store, consumer, outbox }: InboxParts<BatchInboxStore<Tx>, Tx>,
+  handler: InboxBatchHandler<Out, Tx>,
+): BatchHandler<Out> {
+  return async messages => {
+    let claimed: ReadonlySet<string> = new Set()
+    const work = async (tx: Tx, ids: ReadonlySet<string>): Promise<readonly string[]> => {
+      claimed = ids
+      const chosen = firstOfEach(messages, ids)
+      const handed = chosen.map(message => inTransaction(message, tx, outbox))
+      throwFirst(await handler(handed, tx))
+      const settled = chosen.filter(({ isSettled }) => isSettled)
+      // The time was over while it worked, or it gave all of them back: they will come again.
+      if (settled.length === chosen.length) throw new GivenBack('the messages were given back')
+      return settled.map(({ id }) => id)
+    }
+    try {
+      await store.claimAll({ consumer, ids: messages.map(({ id }) => id) }, work)
+      return []
+    } catch (error) {
+      if (error instanceof GivenBack) return []
+      // What was handled before has nothing to do with it, and is acknowledged.
+      if (claimed.size === 0) throw error
+      return messages.map(({ id }) =>
+        claimed.has(id) ? { status: 'rejected', reason: error } : { status: 'fulfilled' },
+      )
+    }
+  }
+}
+
+/** A message that came twice in one batch is handled once. */
+function firstOfEach<Out>(
+  messages: readonly Message<Out>[],
+  ids: ReadonlySet<string>,
+): Message<Out>[] {
+  const left = new Set(ids)
+  return messages.filter(({ id }) => left.delete(id))
+}
+
+/** One transaction has one fate: of what `Promise.allSettled` returned, the first failure is it. */
+function throwFirst(returned: unknown): void {
+  if (!Array.isArray(returned)) return
+  for (const result of returned as readonly unknown[]) {
+    const { status, reason } = (result ?? {}) as { status?: unknown; reason?: unknown }
+    if (status === 'rejected') throw reason
   }
 }
 

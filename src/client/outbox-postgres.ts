@@ -7,10 +7,16 @@
  *                       message, created_at, refused          set, what was refused for good
  */
 
-import type { InboxStore } from './inbox.ts'
+import type { BatchInboxStore } from './inbox.ts'
 import type { OutboxRow, OutboxStore, RelayStep } from './outbox.ts'
 
-export type { InboxHandler, InboxMessage, InboxStore } from './inbox.ts'
+export type {
+  BatchInboxStore,
+  InboxBatchHandler,
+  InboxHandler,
+  InboxMessage,
+  InboxStore,
+} from './inbox.ts'
 export type { Outbox, OutboxOptions, OutboxRow, OutboxStore, RelayStep } from './outbox.ts'
 
 /** What is asked of a connection, or of a transaction on one. */
@@ -47,7 +53,7 @@ const relayLock = 730_542_101
 const tablesLock = 730_542_102
 
 /** Made by `pg`. */
-export class PostgresStore implements InboxStore<PgQueryable>, OutboxStore<PgQueryable> {
+export class PostgresStore implements BatchInboxStore<PgQueryable>, OutboxStore<PgQueryable> {
   readonly #pool: PgPool
   readonly #schema: string
   readonly #inbox: string
@@ -121,6 +127,29 @@ export class PostgresStore implements InboxStore<PgQueryable>, OutboxStore<PgQue
       if (rowCount === 0) return { isDuplicate: true }
       await work(tx)
       return { isDuplicate: false }
+    })
+  }
+
+  async claimAll(
+    { consumer, ids }: { readonly consumer: string; readonly ids: readonly string[] },
+    work: (tx: PgQueryable, claimed: ReadonlySet<string>) => Promise<readonly string[]>,
+  ): Promise<void> {
+    await this.#transaction(async tx => {
+      // In one order, so that of two batches that share messages one waits for the other.
+      const { rows } = await tx.query(
+        `insert into ${this.#inbox} (consumer, id)
+         select $1, id from (select distinct unnest($2::text[]) as id) as asked order by id
+         on conflict do nothing returning id`,
+        [consumer, ids],
+      )
+      if (rows.length === 0) return
+      const claimed = new Set(rows.map(row => String((row as { id: unknown }).id)))
+      const returned = await work(tx, claimed)
+      if (returned.length === 0) return
+      await tx.query(`delete from ${this.#inbox} where consumer = $1 and id = any($2::text[])`, [
+        consumer,
+        returned,
+      ])
     })
   }
 

@@ -143,6 +143,62 @@ describe('inbox and outbox in PostgreSQL', { skip: missing ?? false }, () => {
     assert.equal(await count('bookings'), 1)
   })
 
+  it('handle a batch as one transaction, and what it has handled before not again', async () => {
+    const bus = await connect('memory:')
+    const later = queue<Order>('later')
+    const sent: string[] = []
+    bus.consume(later, ({ id }) => void sent.push(id))
+    const batches: { readonly ids: readonly string[]; readonly attempts: readonly number[] }[] = []
+    bus.consumeBatch(
+      orders,
+      async (messages, tx) => {
+        const ids = messages.map(({ body }) => body.id)
+        batches.push({ ids, attempts: messages.map(({ attempt }) => attempt) })
+        for (const message of messages) {
+          await insert(tx, message.body)
+          await message.send(later, message.body)
+        }
+        if (batches.length === 1) throw new Error('the gateway said no')
+        const rejected = messages.find(({ body }) => body.id === 'o-2')
+        if (rejected === undefined) return
+        await tx.query("delete from bookings where order_id = 'o-2'")
+        await rejected.reject('not this one')
+      },
+      { inbox: pg(pool), size: 3, wait: '10s' },
+    )
+    for (const id of ['o-1', 'o-2', 'o-3']) await bus.send(orders, { id }, { id })
+    await settled(bus, () => batches.length === 2 && sent.length === 3)
+    const ids = ['o-1', 'o-2', 'o-3']
+    assert.deepEqual(batches, [
+      { ids, attempts: [1, 1, 1] },
+      { ids, attempts: [2, 2, 2] },
+    ])
+    assert.equal(await count('bookings'), 2, 'the effects of what failed are gone')
+    assert.equal(await count('spillway_inbox'), 2, 'a redrive of o-2 is no duplicate')
+  })
+
+  it('hand a batch over without what was handled, or came twice in it', async () => {
+    const bus = await connect('memory:')
+    const handled: string[] = []
+    const worker = bus.consumeBatch(
+      orders,
+      async (messages, tx) => {
+        for (const { body } of messages) {
+          await insert(tx, body)
+          handled.push(body.id)
+        }
+      },
+      { inbox: pg(pool), size: 4, wait: '50ms' },
+    )
+    await worker.ready
+    await bus.send(orders, { id: 'o-1' }, { id: 'o-1' })
+    for (let tries = 0; handled.length < 1 && tries < 2000; tries++) await wait(5)
+    for (const id of ['o-1', 'o-2', 'o-2', 'o-3']) await bus.send(orders, { id }, { id })
+    await settled(bus, () => handled.length === 3)
+    assert.deepEqual(handled, ['o-1', 'o-2', 'o-3'])
+    assert.equal(await count('bookings'), 3)
+  })
+
   it('leave nothing of a message that was rejected', async () => {
     const bus = await connect('memory:')
     let calls = 0

@@ -140,7 +140,7 @@ async function waitUntilBooted(child: Child): Promise<void> {
     booted.reject(new Error(`RabbitMQ ended before it was ready (${how}):\n${child.output()}`))
   })
   try {
-    await within('RabbitMQ to be ready', booted.promise, 120_000)
+    await within('RabbitMQ to be ready', booted.promise, 300_000)
   } catch (error) {
     await child.kill('SIGKILL')
     throw error
