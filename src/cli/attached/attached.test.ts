@@ -35,7 +35,8 @@ async function withStudio(
   readOnly = false,
 ): Promise<void> {
   const bus = await connect('memory:', { telemetry: false })
-  const backend = new AttachedBackend(bus, { url: 'amqp://me:secret@host/', readOnly })
+  const url = 'amqp://me:secret@host/?management=http://me:secret@host:15672'
+  const backend = new AttachedBackend(bus, { url, readOnly })
   const about = {
     version: '1',
     node: '20',
@@ -73,7 +74,8 @@ test('what is watched is shown with its depth, and looking makes nothing', async
     assert.equal(again.status, 503, 'the first look has made none')
     await call('POST', '/api/attached', { name: 'orders', kind: 'queue' })
     const { body } = await call<Attached>('GET', '/api/attached')
-    assert.equal(body.url, 'amqp://me@host/', 'the password is not shown')
+    const shown = 'amqp://me@host/?management=http://me@host:15672'
+    assert.equal(body.url, shown, 'passwords are not shown')
     const [row] = body.watched
     assert.deepEqual(row?.depth, { ready: 2, leased: 0, delayed: 0, approximate: false })
   })

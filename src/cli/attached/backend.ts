@@ -297,8 +297,9 @@ function typeOf(body: string): string {
   }
 }
 
+/** Of every URL in it: that of a management API may stand in the query. */
 function withoutPassword(url: string): string {
-  return url.replace(/^([a-z0-9+.-]+:\/\/)([^@/]*)@/i, (_, scheme: string, who: string) => {
+  return url.replace(/([a-z0-9+.-]+:\/\/)([^@/?]*)@/gi, (_, scheme: string, who: string) => {
     const name = who.split(':')[0] ?? ''
     return name === '' ? scheme : `${scheme}${name}@`
   })

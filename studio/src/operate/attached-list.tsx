@@ -87,7 +87,7 @@ export function Listing(props: {
               ]}
               rows={shown}
               rowId={row => `${row.kind} ${row.name}`}
-              empty={search.value === '' ? 'Nothing is there yet.' : 'Nothing by that name.'}
+              empty={search.value === '' ? 'Nothing that is known.' : 'Nothing by that name.'}
             />
             {rows.length > shown.length && (
               <p class="note">
