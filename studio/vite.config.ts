@@ -23,6 +23,8 @@ export default defineConfig({
     assetsInlineLimit: 0,
     reportCompressedSize: false,
     rolldownOptions: {
+      // Who starts a broker does not ask how long its page's plugins took.
+      checks: { pluginTimings: false },
       output: {
         // A browser asks for six files at a time: what a page needs is in few.
         codeSplitting: {

@@ -42,7 +42,7 @@ const shots: readonly Shot[] = [
     path: `/learn/${chapter}`,
     act: scene,
   })),
-  { name: 'learn-simulator-code', path: '/learn/simulator?view=code', act: scene },
+  { name: 'learn-simulator-code', path: '/learn/simulator', act: press('Code') },
   { name: 'overview', path: '/operate?span=60000' },
   { name: 'queues', path: '/operate/queues' },
   { name: 'queues-new', path: '/operate/queues', act: press('New queue') },

@@ -50,18 +50,13 @@ export function Listing(props: {
         <Said doing={doing} />
         {listing?.found != null && (
           <>
-            <label class="field">
-              <span class="visually-hidden">Part of a name, of all that is there</span>
-              <input
-                class="input"
-                type="search"
-                placeholder="Part of a name"
-                value={search.value}
-                onInput={event => {
-                  search.value = event.currentTarget.value
-                }}
-              />
-            </label>
+            <TextField
+              label="Part of a name, of all that is there"
+              isQuiet
+              type="search"
+              hint="Part of a name"
+              value={search}
+            />
             <Table<WatchRequest>
               caption="All queues and topics there"
               columns={[

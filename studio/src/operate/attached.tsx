@@ -18,6 +18,7 @@ import { Button } from '../ui/button.tsx'
 import { Sparkline } from '../ui/chart.tsx'
 import { Dialog } from '../ui/dialog.tsx'
 import { Empty } from '../ui/empty.tsx'
+import { AreaField, TextField } from '../ui/field.tsx'
 import { PageHead } from '../ui/page-head.tsx'
 import { Table } from '../ui/table.tsx'
 import { Tabs } from '../ui/tabs.tsx'
@@ -345,28 +346,8 @@ function Send({ row }: { readonly row: Watched }) {
   }
   return (
     <form class="stack" onSubmit={send}>
-      <label class="field">
-        <span class="label">Body</span>
-        <textarea
-          class="input code-input"
-          rows={8}
-          spellcheck={false}
-          value={body.value}
-          onInput={event => {
-            body.value = event.currentTarget.value
-          }}
-        />
-      </label>
-      <label class="field">
-        <span class="label">Key, where it has keys</span>
-        <input
-          class="input"
-          value={key.value}
-          onInput={event => {
-            key.value = event.currentTarget.value
-          }}
-        />
-      </label>
+      <AreaField label="Body" rows={8} value={body} />
+      <TextField label="Key, where it has keys" value={key} />
       <Said doing={doing} />
       <div>
         <Button primary submit disabled={doing.busy.value}>

@@ -16,6 +16,7 @@ import { here, setQuery } from '../router.ts'
 import { Badge, StateBadge } from '../ui/badge.tsx'
 import { Button } from '../ui/button.tsx'
 import { Empty } from '../ui/empty.tsx'
+import { TextField } from '../ui/field.tsx'
 import { PageHead } from '../ui/page-head.tsx'
 import { age, count, duration, queueHref, shownName } from './format.ts'
 import { MessageList } from './message-list.tsx'
@@ -245,41 +246,15 @@ function Chosen(
         {!isReadOnly() && (
           <>
             <div class="fields">
-              <label class="field">
-                <span class="label">Only with this text</span>
-                <input
-                  class="input"
-                  type="search"
-                  value={search.value}
-                  onInput={event => {
-                    search.value = event.currentTarget.value
-                  }}
-                />
-              </label>
-              <label class="field">
-                <span class="label">To another queue</span>
-                <input
-                  class="input"
-                  placeholder="where each died"
-                  value={to.value}
-                  onInput={event => {
-                    to.value = event.currentTarget.value
-                  }}
-                />
-              </label>
-              <label class="field">
-                <span class="label">Messages a second</span>
-                <input
-                  class="input"
-                  type="number"
-                  min="0"
-                  placeholder="no limit"
-                  value={rateText.value}
-                  onInput={event => {
-                    rateText.value = event.currentTarget.value
-                  }}
-                />
-              </label>
+              <TextField label="Only with this text" type="search" value={search} />
+              <TextField label="To another queue" hint="where each died" value={to} />
+              <TextField
+                label="Messages a second"
+                type="number"
+                min={0}
+                hint="no limit"
+                value={rateText}
+              />
             </div>
             <div class="row">
               <Button onClick={() => run(true)} disabled={doing.busy.value}>

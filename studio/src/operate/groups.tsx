@@ -7,6 +7,7 @@ import { Badge } from '../ui/badge.tsx'
 import { Button } from '../ui/button.tsx'
 import { Dialog } from '../ui/dialog.tsx'
 import { Empty } from '../ui/empty.tsx'
+import { SelectField, TextField } from '../ui/field.tsx'
 import { PageHead } from '../ui/page-head.tsx'
 import { count, queueHref, shownName } from './format.ts'
 import { Said } from './said.tsx'
@@ -175,6 +176,15 @@ function Members(props: {
   )
 }
 
+const targets = [
+  ['earliest', 'from the earliest message'],
+  ['latest', 'with what comes from now on'],
+  ['skip', 'past this one message'],
+  ['time', 'from a time (UTC)'],
+  ['at', 'from an offset or id'],
+] as const
+type Target = (typeof targets)[number][0]
+
 function ResetDialog(props: {
   readonly group: Group
   readonly place: GroupPlace
@@ -182,7 +192,7 @@ function ResetDialog(props: {
   readonly onClose: () => void
 }) {
   const { group, place, doing, onClose } = props
-  const kind = useSignal<'earliest' | 'latest' | 'skip' | 'time' | 'at'>('earliest')
+  const kind = useSignal<Target>('earliest')
   const text = useSignal('')
   const run = (): void => {
     const chosen = kind.value
@@ -220,36 +230,11 @@ function ResetDialog(props: {
             group.members.length > 0 &&
             ' It has members: stop them first, they would not notice.'}
         </p>
-        <label class="field">
-          <span class="label">Go on</span>
-          <select
-            class="input"
-            value={kind.value}
-            onChange={event => {
-              kind.value = event.currentTarget.value as typeof kind.value
-            }}
-          >
-            <option value="earliest">from the earliest message</option>
-            <option value="latest">with what comes from now on</option>
-            <option value="skip">past this one message</option>
-            <option value="time">from a time (UTC)</option>
-            <option value="at">from an offset or id</option>
-          </select>
-        </label>
-        {(kind.value === 'time' || kind.value === 'at') && (
-          <label class="field">
-            <span class="label">{kind.value === 'time' ? 'Time, UTC' : 'Offset or id'}</span>
-            <input
-              class="input"
-              type="text"
-              placeholder={kind.value === 'time' ? '2026-01-31T12:00' : undefined}
-              value={text.value}
-              onInput={event => {
-                text.value = event.currentTarget.value
-              }}
-            />
-          </label>
+        <SelectField label="Go on" value={kind} choices={targets} />
+        {kind.value === 'time' && (
+          <TextField label="Time, UTC" hint="2026-01-31T12:00" value={text} />
         )}
+        {kind.value === 'at' && <TextField label="Offset or id" value={text} />}
       </div>
     </Dialog>
   )

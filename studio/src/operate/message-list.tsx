@@ -5,12 +5,29 @@ import { useEffect, useRef } from 'preact/hooks'
 import type { Browse, Message } from '../../../src/admin/contract.ts'
 import { api } from '../api.ts'
 import { Button } from '../ui/button.tsx'
+import { SelectField, TextField } from '../ui/field.tsx'
 import { age, count, queueApi, shownName, size } from './format.ts'
 import { MessageView, StateOf } from './message-view.tsx'
 
 const pageSize = 50
 /** Further pages are asked for by themselves while a search has found nothing yet. */
 const searchPagesMax = 50
+
+const places = [
+  ['id,key,header,body', 'everywhere'],
+  ['id', 'in the id'],
+  ['key', 'in the key'],
+  ['header', 'in headers'],
+  ['body', 'in the body'],
+] as const
+type Place = (typeof places)[number][0]
+
+const beginnings = [
+  ['oldest', 'oldest first'],
+  ['newest', 'newest first'],
+  ['time', 'from a time (UTC)'],
+] as const
+type Beginning = (typeof beginnings)[number][0]
 
 export function MessageList(props: {
   readonly queue: string
@@ -22,10 +39,10 @@ export function MessageList(props: {
   readonly accept?: (message: Message) => boolean
 }) {
   const { queue } = props
-  const from = useSignal<'oldest' | 'newest' | 'time'>('oldest')
+  const from = useSignal<Beginning>('oldest')
   const time = useSignal('')
   const search = useSignal('')
-  const place = useSignal('id,key,header,body')
+  const place = useSignal<Place>('id,key,header,body')
   const messages = useSignal<readonly Message[]>([])
   const cursor = useSignal<number | null>(null)
   const scanned = useSignal(0)
@@ -82,61 +99,26 @@ export function MessageList(props: {
           void read(false)
         }}
       >
-        <label class="field grow">
-          <span class="visually-hidden">Search</span>
-          <input
-            class="input"
-            type="search"
-            placeholder="Search messages"
-            value={search.value}
-            onInput={event => {
-              search.value = event.currentTarget.value
-            }}
-          />
-        </label>
-        <label class="field">
-          <span class="visually-hidden">Where to search</span>
-          <select
-            class="input"
-            value={place.value}
-            onChange={event => {
-              place.value = event.currentTarget.value
-            }}
-          >
-            <option value="id,key,header,body">everywhere</option>
-            <option value="id">in the id</option>
-            <option value="key">in the key</option>
-            <option value="header">in headers</option>
-            <option value="body">in the body</option>
-          </select>
-        </label>
-        <label class="field">
-          <span class="visually-hidden">Begin with</span>
-          <select
-            class="input"
-            value={from.value}
-            onChange={event => {
-              from.value = event.currentTarget.value as 'oldest' | 'newest' | 'time'
-              if (from.value !== 'time') void read(false)
-            }}
-          >
-            <option value="oldest">oldest first</option>
-            <option value="newest">newest first</option>
-            <option value="time">from a time (UTC)</option>
-          </select>
-        </label>
+        <TextField
+          label="Search"
+          isQuiet
+          grows
+          type="search"
+          hint="Search messages"
+          value={search}
+        />
+        <SelectField label="Where to search" isQuiet value={place} choices={places} />
+        <SelectField
+          label="Begin with"
+          isQuiet
+          value={from}
+          choices={beginnings}
+          onChoose={choice => {
+            if (choice !== 'time') void read(false)
+          }}
+        />
         {from.value === 'time' && (
-          <label class="field">
-            <span class="visually-hidden">Time, UTC</span>
-            <input
-              class="input"
-              type="datetime-local"
-              value={time.value}
-              onInput={event => {
-                time.value = event.currentTarget.value
-              }}
-            />
-          </label>
+          <TextField label="Time, UTC" isQuiet type="datetime-local" value={time} />
         )}
         <Button submit disabled={busy.value}>
           {busy.value ? 'Looking…' : 'Look'}

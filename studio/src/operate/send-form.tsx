@@ -5,6 +5,7 @@ import { useEffect } from 'preact/hooks'
 import type { Message, SendRequest } from '../../../src/admin/contract.ts'
 import { api } from '../api.ts'
 import { Button } from '../ui/button.tsx'
+import { AreaField, TextField } from '../ui/field.tsx'
 import { queueApi } from './format.ts'
 import { Said } from './said.tsx'
 import { useDoing } from './use-api.ts'
@@ -50,20 +51,6 @@ export function SendForm(props: {
       return count === 1 ? 'Sent.' : `Sent ${count} times.`
     })
   }
-  const field = (label: string, value: { value: string }, isNumber = false) => (
-    <label class="field">
-      <span class="label">{label}</span>
-      <input
-        class="input"
-        inputMode={isNumber ? 'numeric' : 'text'}
-        pattern={isNumber ? '[0-9]*' : undefined}
-        value={value.value}
-        onInput={event => {
-          value.value = event.currentTarget.value
-        }}
-      />
-    </label>
-  )
   const isCut = edited?.body.truncated === true || edited?.body.encoding === 'base64'
   return (
     <form class="stack" onSubmit={send}>
@@ -72,23 +59,16 @@ export function SendForm(props: {
           This body is binary or too long to be edited here: what you write replaces all of it.
         </p>
       )}
-      <label class="field">
-        <span class="label">Body</span>
-        <textarea
-          class="input code-input"
-          rows={8}
-          spellcheck={false}
-          value={body.value}
-          onInput={event => {
-            body.value = event.currentTarget.value
-          }}
-        />
-      </label>
+      <AreaField label="Body" rows={8} value={body} />
       <div class="fields">
-        {field('Key', key)}
-        {edited === undefined && field('Delay, seconds', delay, true)}
-        {edited === undefined && field('Priority', priority, true)}
-        {edited === undefined && field('How often', times, true)}
+        <TextField label="Key" value={key} />
+        {edited === undefined && (
+          <>
+            <TextField label="Delay, seconds" type="number" min={0} value={delay} />
+            <TextField label="Priority" type="number" min={0} value={priority} />
+            <TextField label="How often" type="number" min={1} value={times} />
+          </>
+        )}
       </div>
       <Said doing={doing} />
       <div>

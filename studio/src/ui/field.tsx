@@ -2,20 +2,34 @@
 
 import type { Signal } from '@preact/signals'
 
-export function TextField(props: {
+interface Common {
   readonly label: string
-  readonly value: Signal<string>
-  readonly required?: boolean
-  /** Shown where nothing is written. */
-  readonly hint?: string
-}) {
-  const { label, value, required, hint } = props
+  /** The label is for screen readers alone: what the field is for can be seen without. */
+  readonly isQuiet?: boolean
+  /** Takes the room that its neighbours leave. */
+  readonly grows?: boolean
+}
+
+export function TextField(
+  props: Common & {
+    readonly value: Signal<string>
+    readonly type?: 'text' | 'search' | 'number' | 'datetime-local'
+    readonly required?: boolean
+    readonly min?: number
+    /** Shown where nothing is written. */
+    readonly hint?: string
+  },
+) {
+  const { value, type = 'text', required, min, hint } = props
   return (
-    <label class="field">
-      <span class="label">{label}</span>
+    <label class={classOf(props)}>
+      <Label of={props} />
       <input
         class="input"
+        // The types of attributes ask which one it is; all four take the same ones.
+        type={type as 'text'}
         required={required}
+        min={min}
         placeholder={hint}
         value={value.value}
         onInput={event => {
@@ -26,20 +40,45 @@ export function TextField(props: {
   )
 }
 
-export function SelectField<Choice extends string>(props: {
-  readonly label: string
-  readonly value: Signal<Choice>
-  readonly choices: readonly (readonly [value: Choice, text: string])[]
-}) {
-  const { label, value, choices } = props
+/** For what is written in lines, as code is. */
+export function AreaField(
+  props: Common & { readonly value: Signal<string>; readonly rows: number },
+) {
+  const { value, rows } = props
   return (
-    <label class="field">
-      <span class="label">{label}</span>
+    <label class={classOf(props)}>
+      <Label of={props} />
+      <textarea
+        class="input code-input"
+        rows={rows}
+        spellcheck={false}
+        value={value.value}
+        onInput={event => {
+          value.value = event.currentTarget.value
+        }}
+      />
+    </label>
+  )
+}
+
+export function SelectField<Choice extends string>(
+  props: Common & {
+    readonly value: Signal<Choice>
+    readonly choices: readonly (readonly [value: Choice, text: string])[]
+    /** Told after the value has changed. */
+    readonly onChoose?: (choice: Choice) => void
+  },
+) {
+  const { value, choices } = props
+  return (
+    <label class={classOf(props)}>
+      <Label of={props} />
       <select
         class="input"
         value={value.value}
         onChange={event => {
           value.value = event.currentTarget.value as Choice
+          props.onChoose?.(value.value)
         }}
       >
         {choices.map(([choice, text]) => (
@@ -50,4 +89,12 @@ export function SelectField<Choice extends string>(props: {
       </select>
     </label>
   )
+}
+
+function classOf({ grows }: Common): string {
+  return grows === true ? 'field grow' : 'field'
+}
+
+function Label({ of: { label, isQuiet } }: { readonly of: Common }) {
+  return <span class={isQuiet === true ? 'visually-hidden' : 'label'}>{label}</span>
 }
