@@ -198,6 +198,25 @@ describe('a queue', () => {
     }
   })
 
+  it('says of a delivery whether its record is on the disk, where nothing else must be', () => {
+    const { world, engine } = open({ q: { queue: {} }, once: { queue: {} } })
+    const stored: (boolean | undefined)[] = []
+    const note = { got: [], deliver: (delivery: Delivery) => stored.push(delivery.stored) }
+    for (const log of ['q', 'once']) engine.publish('', log, text('old'))
+    world.clock.advance(1000)
+    engine.subscribe('q', subscriber(note))
+    // The next record makes the disk busy: the old one does not wait for it.
+    engine.publish('', 'once', text('new'))
+    world.clock.runUntilIdle(1)
+    assert.deepEqual(stored.splice(0), [true])
+    engine.publish('', 'q', text('new'))
+    world.clock.runUntilIdle(1)
+    assert.deepEqual(stored.splice(0), [false])
+    engine.subscribe('once', subscriber({ ...note, settled: true }))
+    world.clock.advance(1000)
+    assert.deepEqual(stored, [false, false])
+  })
+
   it('gives a record without time to live to who waits for it, once', () => {
     const { world, engine } = open({ q: { queue: { ttlMs: 0 } } })
     engine.publish('', 'q', text('nobody waits'))

@@ -209,7 +209,7 @@ export class Leasing {
   }
 
   #deliver(log: Log, { to, position, attempts, at }: Handed): void {
-    const { state } = this.#core
+    const { state, journal } = this.#core
     // An earlier delivery's callback may have dropped the queue, and the leases with it.
     if (state.logsById.get(log.id) !== log && to.subscriber.settled !== true) return
     // Whoever leaves or stops reading in the middle of a batch does not get the rest of it.
@@ -220,7 +220,9 @@ export class Leasing {
       return
     }
     const bytes = state.read(at.file, at.offset, at.length)
-    to.subscriber.deliver({ record: state.recordAt(log, position, bytes), attempts })
+    // Who settles at hand-over waits for that to be on the disk, however old the record is.
+    const stored = to.subscriber.settled !== true && journal.isReleased(at.file, at.offset)
+    to.subscriber.deliver({ record: state.recordAt(log, position, bytes), attempts, stored })
   }
 
   /**

@@ -94,6 +94,9 @@ export class Journal {
   gate: number
   recordGate: number
   released: number
+  /** The same as a place: what was appended before it is released. -1: nothing is yet. */
+  #releasedFile = -1
+  #releasedOffset = 0
   /** The file that is being appended to. */
   file: number
   failure: EngineFailure | undefined
@@ -228,6 +231,12 @@ export class Journal {
     into.file = this.#slab.file
     into.offset = this.#slab.offset + this.#entryStart
     into.length = this.#slab.used - this.#entryStart
+  }
+
+  /** Whether the entry at this place is released: what shows only that entry need not wait. */
+  isReleased(file: number, offset: number): boolean {
+    if (file !== this.#releasedFile) return file < this.#releasedFile
+    return offset < this.#releasedOffset
   }
 
   /** Everything appended until the matching `endBatch` is in one block. */
@@ -479,7 +488,11 @@ export class Journal {
     if (this.#options.syncEveryMs !== undefined) this.#armSync(this.#options.syncEveryMs)
     this.#slabs.evict(this.#waiting[0]?.slab ?? this.#slab, this.#slab)
     const isNews = last.last > this.released
-    if (isNews) this.released = last.last
+    if (isNews) {
+      this.released = last.last
+      this.#releasedFile = file
+      this.#releasedOffset = last.slab.offset + last.end
+    }
     if (this.#waiting.length > 0) this.#wanted = true
     // A large write goes out first: the disk works while replies are sent.
     if (this.sequence - this.#handed >= shareMin) this.flush()

@@ -96,6 +96,7 @@ export class Connection implements ServerConnection, ChannelHost {
   #inTurn = false
   #wroteReply = false
   #wroteRecord = false
+  #wroteStored = false
   #engineGone = false
   #released = false
 
@@ -286,8 +287,9 @@ export class Connection implements ServerConnection, ChannelHost {
     if (!this.#inTurn) this.#hold()
   }
 
-  delivered(): void {
-    this.#wroteRecord = true
+  delivered(stored = false): void {
+    if (stored) this.#wroteStored = true
+    else this.#wroteRecord = true
     if (!this.#inTurn) this.#hold()
   }
 
@@ -332,15 +334,22 @@ export class Connection implements ServerConnection, ChannelHost {
   }
 
   #hold(): void {
-    if (!this.#wroteReply && !this.#wroteRecord) return
-    const { engine } = this.broker
-    const open = !this.#engineGone && (this.state === 'running' || this.channels.size > 0)
-    const gate = !open ? 0 : this.#wroteReply ? engine.gate : engine.recordGate
+    if (!this.#wroteReply && !this.#wroteRecord && !this.#wroteStored) return
+    this.outbox.hold(this.#gate())
     this.#wroteReply = false
     this.#wroteRecord = false
+    this.#wroteStored = false
     this.#pulse.sent = true
-    this.outbox.hold(gate)
     if (this.outbox.congested && !this.congested) this.#setCongested(true)
+  }
+
+  /** What everything that was written since the last time waits for; 0: for nothing. */
+  #gate(): number {
+    const { engine } = this.broker
+    const isOpen = !this.#engineGone && (this.state === 'running' || this.channels.size > 0)
+    if (!isOpen) return 0
+    if (this.#wroteReply) return engine.gate
+    return this.#wroteRecord ? engine.recordGate : 0
   }
 
   drained(): void {

@@ -153,7 +153,7 @@ export class Consumer extends Holder implements ChannelConsumer {
   deliver(delivery: Delivery): void {
     const { channel } = this
     const { host } = channel
-    const { record, attempts } = delivery
+    const { record, attempts, stored } = delivery
     const message = shown(record, host, this.target.log)
     let tag: number
     if (this.settledAtOnce) {
@@ -181,7 +181,7 @@ export class Consumer extends Holder implements ChannelConsumer {
       message.body,
       host.frameMax,
     )
-    host.delivered()
+    host.delivered(stored)
     const { firehose } = host.broker
     if (firehose.traces(host.vhost)) {
       const passing = { exchange, routingKey, properties, body: message.body }

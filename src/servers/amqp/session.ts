@@ -42,8 +42,8 @@ export interface ChannelHost {
   readonly congested: boolean
   /** Something was written that waits for everything done so far. */
   replied(): void
-  /** A record was written. */
-  delivered(): void
+  /** A record was written; `stored`: one that is on the disk, so that nothing waits for it. */
+  delivered(stored?: boolean): void
   /** The client must hear that this consumer's queue is gone. */
   consumerEnded(channel: Channel, tag: string): void
   /** The channel is closed on both sides. */
