@@ -116,6 +116,19 @@ describe('CLIENT', () => {
       deepEqual(await written, [1, 2, '2'])
     }))
 
+  test('INFO and LIST name the library, as its client has said', async () => {
+    const info = async () => (await admin.call('CLIENT', 'INFO')) as string
+    equal(await admin.call('CLIENT', 'SETINFO', 'LIB-NAME', 'mine'), 'OK')
+    equal(await admin.call('CLIENT', 'SETINFO', 'lib-ver', '1.2'), 'OK')
+    match(await info(), / multi=-1 watch=0 .* resp=2 lib-name=mine lib-ver=1\.2\n$/)
+    const spaced = admin.call('CLIENT', 'SETINFO', 'LIB-NAME', 'two words')
+    await rejects(spaced, /LIB-NAME cannot contain spaces/)
+    await rejects(
+      admin.call('CLIENT', 'SETINFO', 'LIB-SIZE', '1'),
+      /Unrecognized option 'LIB-SIZE'/,
+    )
+  })
+
   test('KILL ends those whom its filters fit', () =>
     as({}, async client => {
       const id = await client.client('ID')

@@ -209,6 +209,7 @@ test('a restart keeps producers’ messages and what is nobody’s', async () =>
 const firsts: readonly (readonly [ProfileName, ProfileName, string])[] = [
   ['8.0', '8.2', 'XDELEX s IDS 1 1-0'],
   ['8.2', '8.4', 'XREADGROUP GROUP g c CLAIM 0 STREAMS s >'],
+  ['8.2', '8.4', 'SET lock a IFEQ b'],
   ['8.4', '8.6', 'XADD s IDMP p m * n 1'],
   ['8.6', '8.8', 'XNACK s g FAIL IDS 1 1-0'],
   ['8.8', '8.10', 'XREAD MAXCOUNT 1 STREAMS s 0'],

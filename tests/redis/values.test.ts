@@ -24,6 +24,24 @@ async function whenWaiting(): Promise<void> {
   while (!/blocked_clients:1/.test(await client.info('clients')));
 }
 
+describe('SET', () => {
+  test('compares before it sets, if it is asked to', async () => {
+    const set = (...words: string[]) => client.call('SET', 'lock', ...words)
+    equal(await set('a', 'IFEQ', 'b'), null)
+    equal(await client.exists('lock'), 0)
+    equal(await set('a', 'IFNE', 'b'), 'OK')
+    equal(await set('b', 'IFEQ', 'a', 'PX', '60000'), 'OK')
+    ok((await client.pttl('lock')) > 0)
+    equal(await set('c', 'IFNE', 'b'), null)
+    equal(await set('c', 'IFEQ', 'x', 'GET'), 'b')
+    equal(await client.get('lock'), 'b')
+    await rejects(set('c', 'NX', 'IFEQ', 'b'), /syntax error/)
+    await rejects(set('c', 'IFEQ'), /syntax error/)
+    await client.rpush('list', '1')
+    await rejects(client.call('SET', 'list', 'a', 'IFNE', 'b'), /WRONGTYPE/)
+  })
+})
+
 describe('lists', () => {
   test('items move from list to list, and who waits gets them', async () => {
     await client.rpush('a', '1', '2', '3')

@@ -173,7 +173,15 @@ const groups: { readonly [group: string]: readonly Row[] } = {
     ['sort_ro', -2, 'readonly', one, '7.0', keys.sort, 'LIMIT, ALPHA, BY nosort; no GET'],
   ],
   string: [
-    ['set', -3, 'write', one, '1.0', strings.set, 'NX, XX, GET, EX, PX, EXAT, PXAT, KEEPTTL'],
+    [
+      'set',
+      -3,
+      'write',
+      one,
+      '1.0',
+      strings.set,
+      'NX, XX, IFEQ, IFNE, GET, EX, PX, EXAT, PXAT, KEEPTTL',
+    ],
     ['setnx', 3, 'write fast', one, '1.0', strings.setNx, ''],
     ['setex', 4, 'write', one, '2.0', strings.setExWith(1000), ''],
     ['psetex', 4, 'write', one, '2.6', strings.setExWith(1), ''],

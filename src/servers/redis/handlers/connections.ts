@@ -150,17 +150,28 @@ export function clientSetName(session: Session, request: Request): void {
 }
 
 export function clientSetInfo(session: Session, request: Request): void {
-  if (request.is(2, 'LIB-NAME')) session.library = request.text(3)
-  else if (request.is(2, 'LIB-VER')) session.libraryVersion = request.text(3)
-  else fail(`ERR Unrecognized option '${request.text(2)}'`)
+  const value = request.text(3)
+  if (!request.is(2, 'LIB-NAME') && !request.is(2, 'LIB-VER')) {
+    fail(`ERR Unrecognized option '${request.text(2)}'`)
+  }
+  if (/[^\x21-\x7e]/.test(value)) {
+    fail(`ERR ${request.text(2)} cannot contain spaces, newlines or special characters.`)
+  }
+  if (request.is(2, 'LIB-NAME')) session.library = value
+  else session.libraryVersion = value
   session.reply.ok()
 }
 
 function line(session: Session): string {
+  const { broker } = session
   const age = Math.floor((session.now - session.since) / 1000)
   const idle = Math.floor((session.now - session.lastAt) / 1000)
   const flags = session.wait !== undefined ? 'b' : session.queue !== undefined ? 'x' : 'N'
-  return `id=${session.id} addr=${session.address} laddr=${session.localAddress} fd=8 name=${session.name} age=${age} idle=${idle} flags=${session.subscriptions > 0 ? 'P' : flags} db=${session.database} sub=${session.channels.size} psub=${session.patterns.size} ssub=${session.shardChannels.size} multi=${session.queue?.length ?? -1} qbuf=0 qbuf-free=0 argv-mem=0 multi-mem=0 rbs=0 rbp=0 obl=0 oll=0 omem=0 tot-mem=0 events=r cmd=${session.lastCommand} user=${session.user ?? '(superuser)'} redir=-1 resp=${session.reply.protocol}`
+  const watch = broker.since('7.4') ? ` watch=${session.watched.size}` : ''
+  const library = broker.since('7.2')
+    ? ` lib-name=${session.library} lib-ver=${session.libraryVersion}`
+    : ''
+  return `id=${session.id} addr=${session.address} laddr=${session.localAddress} fd=8 name=${session.name} age=${age} idle=${idle} flags=${session.subscriptions > 0 ? 'P' : flags} db=${session.database} sub=${session.channels.size} psub=${session.patterns.size} ssub=${session.shardChannels.size} multi=${session.queue?.length ?? -1}${watch} qbuf=0 qbuf-free=0 argv-mem=0 multi-mem=0 rbs=0 rbp=0 obl=0 oll=0 omem=0 tot-mem=0 events=r cmd=${session.lastCommand} user=${session.user ?? '(superuser)'} redir=-1 resp=${session.reply.protocol}${library}`
 }
 
 export function clientInfo(session: Session): void {

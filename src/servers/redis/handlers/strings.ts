@@ -28,25 +28,58 @@ function expiryOf(session: Session, request: Request, at: number): number | unde
   return undefined
 }
 
+type Condition = 'NX' | 'XX' | 'IFEQ' | 'IFNE'
+
+/** What the key must be for SET to do something; the last two compare its value, since 8.4. */
+function conditionOf(session: Session, request: Request, at: number): Condition | undefined {
+  if (request.is(at, 'NX')) return 'NX'
+  if (request.is(at, 'XX')) return 'XX'
+  if (!session.broker.since('8.4')) return undefined
+  if (has(request, at, 'IFEQ', 1)) return 'IFEQ'
+  return has(request, at, 'IFNE', 1) ? 'IFNE' : undefined
+}
+
+function isMet(condition: Condition | undefined, old: unknown, operand: string): boolean {
+  switch (condition) {
+    case undefined:
+      return true
+    case 'NX':
+      return old === undefined
+    case 'XX':
+      return old !== undefined
+    case 'IFEQ':
+      return old === operand
+    case 'IFNE':
+      return old !== operand
+  }
+}
+
 export function set(session: Session, request: Request): void {
   const key = request.text(1)
-  let [onlyNew, onlyOld, get, keep] = [false, false, false, false]
+  let [get, keep] = [false, false]
+  let condition: Condition | undefined
+  let operand = ''
   let expiresAt: number | undefined
   for (let at = 3; at < request.count; at++) {
-    if (request.is(at, 'NX') && !onlyOld) onlyNew = true
-    else if (request.is(at, 'XX') && !onlyNew) onlyOld = true
-    else if (request.is(at, 'GET')) get = true
+    const given = conditionOf(session, request, at)
+    if (given !== undefined) {
+      const isAgain = condition === given && (given === 'NX' || given === 'XX')
+      if (condition !== undefined && !isAgain) fail(texts.syntax)
+      condition = given
+      if (given === 'IFEQ' || given === 'IFNE') operand = request.text(++at)
+    } else if (request.is(at, 'GET')) get = true
     else if (request.is(at, 'KEEPTTL') && expiresAt === undefined) keep = true
     else {
-      const given = keep || expiresAt !== undefined ? undefined : expiryOf(session, request, at)
-      expiresAt = given ?? fail(texts.syntax)
+      const moment = keep || expiresAt !== undefined ? undefined : expiryOf(session, request, at)
+      expiresAt = moment ?? fail(texts.syntax)
       at++
     }
   }
   const { reply } = session
   const before = session.broker.keys.find(session.database, key)
-  if (get && before !== undefined && before.type !== 'string') fail(texts.wrongType)
-  const isRefused = (onlyNew && before !== undefined) || (onlyOld && before === undefined)
+  const looks = get || condition === 'IFEQ' || condition === 'IFNE'
+  if (looks && before !== undefined && before.type !== 'string') fail(texts.wrongType)
+  const isRefused = !isMet(condition, before?.value, operand)
   const old = before?.value as string | undefined
   if (!isRefused) store(session, key, request.text(2), keep ? before?.expiresAt : expiresAt)
   if (get) {
