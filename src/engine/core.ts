@@ -7,7 +7,7 @@
 
 import { AssertionFailed } from '../base/assert.ts'
 import { Heap } from '../base/heap.ts'
-import type { EngineOptions } from './engine.ts'
+import type { EngineOptions } from './door.ts'
 import { EngineFailure } from './errors.ts'
 import type { Journal } from './journal/journal.ts'
 import { limits } from './limits.ts'

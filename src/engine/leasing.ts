@@ -5,24 +5,19 @@
  */
 
 import type { Core } from './core.ts'
-import type { LeaseTarget } from './engine.ts'
 import { done, type Outcome, refused } from './errors.ts'
+import { giveBackLapsed } from './group-leasing.ts'
 import { rangesOf, writePositions } from './journal/effects.ts'
 import { kinds } from './journal/format.ts'
+import { once } from './lease-target.ts'
 import { limits } from './limits.ts'
-import type {
-  Delivery,
-  PendingInfo,
-  QueueConfig,
-  Settlement,
-  Subscriber,
-  Subscription,
-} from './model.ts'
+import type { Delivery, PendingInfo, QueueConfig, Settlement } from './model.ts'
 import type { Group } from './state/group.ts'
 import type { Log, Subscribed } from './state/log.ts'
 import type { Lane, Queue } from './state/queue.ts'
 import type { Entry } from './state/record-index.ts'
 import type { Storing } from './storing.ts'
+import { nextSubscriber } from './subscribing.ts'
 
 /** A record on its way to a subscriber: where it is, because it may be settled already. */
 interface Handed {
@@ -39,72 +34,6 @@ export class Leasing {
   constructor(core: Core, storing: Storing) {
     this.#core = core
     this.#storing = storing
-  }
-
-  // Subscribers
-
-  subscribe(log: Log, subscriber: Subscriber): Outcome<Subscription> {
-    const { traffic } = log
-    if (log.queue === undefined) return refused('wrong-kind', `${log.name} is not a queue`)
-    const others = traffic.subscribers
-    if (others.some(other => other.subscriber.exclusive === true)) {
-      return refused('exclusive', `${log.name} has an exclusive subscriber`)
-    }
-    if (subscriber.exclusive === true && others.length > 0) {
-      return refused('exclusive', `${log.name} has subscribers already`)
-    }
-    const subscribed: Subscribed = {
-      subscriber,
-      credit: subscriber.credit,
-      paused: false,
-      cancelled: false,
-    }
-    const priority = subscriber.priority ?? 0
-    const behind = others.findIndex(other => (other.subscriber.priority ?? 0) < priority)
-    // A single-active queue keeps serving the one it serves.
-    const at = log.queue.config.singleActive || behind < 0 ? others.length : behind
-    others.splice(at, 0, subscribed)
-    traffic.hadSubscriber = true
-    this.#core.touch(log)
-    return done(this.#subscription(log, subscribed))
-  }
-
-  pause(log: Log, paused: boolean): Outcome<undefined> {
-    if (log.queue === undefined) return refused('wrong-kind', `${log.name} is not a queue`)
-    log.traffic.paused = paused
-    this.#core.touch(log)
-    return done(undefined)
-  }
-
-  #subscription(log: Log, subscribed: Subscribed): Subscription {
-    const core = this.#core
-    return {
-      grant: count => {
-        subscribed.credit += count
-        core.touch(log)
-      },
-      pause: () => {
-        subscribed.paused = true
-      },
-      resume: () => {
-        subscribed.paused = false
-        core.touch(log)
-      },
-      cancel: () => this.#cancel(log, subscribed),
-      get active() {
-        const single = log.queue?.config.singleActive === true
-        return !subscribed.cancelled && (!single || log.traffic.subscribers[0] === subscribed)
-      },
-    }
-  }
-
-  #cancel(log: Log, subscribed: Subscribed): void {
-    if (subscribed.cancelled) return
-    subscribed.cancelled = true
-    const at = log.traffic.subscribers.indexOf(subscribed)
-    if (at >= 0) log.traffic.subscribers.splice(at, 1)
-    log.traffic.usedAt = this.#core.ports.clock.monotonic()
-    this.#core.touch(log)
   }
 
   // Handing out
@@ -317,39 +246,6 @@ export class Leasing {
     return deliveries
   }
 
-  leaseForGroup(
-    log: Log,
-    group: Group,
-    options: { holder: string; countMax: number; leaseMs?: number; settled?: boolean },
-  ): Delivery[] {
-    const { journal, state } = this.#core
-    const now = this.#core.now
-    const b = options.leaseMs === undefined ? Infinity : now + options.leaseMs
-    const deliveries: Delivery[] = []
-    const positions: number[] = []
-    log.traffic.usedAt = this.#core.ports.clock.monotonic()
-    while (deliveries.length < options.countMax) {
-      const returned = group.returned.min()
-      const position = returned >= 0 ? returned : log.index.nextAtOrAfter(group.cursor)
-      if (position < 0) break
-      const pending = group.lease(position, options.holder, now, b)
-      deliveries.push({ record: state.record(log, position), attempts: pending.attempts })
-      positions.push(position)
-    }
-    if (positions.length === 0) return deliveries
-    const ranges = rangesOf(positions)
-    journal.beginBatch()
-    const rest = { a: now, b, holder: options.holder, group: group.name }
-    writePositions(journal, kinds.lease, log.id, ranges, 'lazy', rest)
-    if (options.settled === true) {
-      for (const position of positions) group.settle(position)
-      writePositions(journal, kinds.settle, log.id, ranges, 'gated', { group: group.name })
-    }
-    journal.endBatch()
-    this.#core.touch(log)
-    return deliveries
-  }
-
   // Settling
 
   settle(
@@ -430,38 +326,6 @@ export class Leasing {
     writePositions(this.#core.journal, kinds.return, log.id, rangesOf(positions), 'lazy', rest)
     for (const position of positions) log.queue!.giveBack(position, dueAt, counted)
     this.#core.touch(log)
-  }
-
-  settleForGroup(
-    log: Log,
-    group: Group,
-    holder: string,
-    given: readonly number[],
-    settlement: Settlement,
-  ): Outcome<undefined> {
-    const positions = once(given)
-    for (const position of positions) {
-      const pending = group.pending.get(position)
-      if (pending === undefined || (holder !== '' && pending.holder !== holder)) {
-        return refused('not-leased', `${log.name} at ${position} is not pending for ${holder}`)
-      }
-    }
-    if (positions.length === 0) return done(undefined)
-    const { journal } = this.#core
-    const ranges = rangesOf(positions)
-    this.#core.touch(log)
-    if (settlement.kind === 'return') {
-      const counted = settlement.counted !== false
-      writePositions(journal, kinds.return, log.id, ranges, 'lazy', {
-        group: group.name,
-        flag: !counted,
-      })
-      for (const position of positions) group.giveBack(position, counted)
-    } else {
-      writePositions(journal, kinds.settle, log.id, ranges, 'gated', { group: group.name })
-      for (const position of positions) group.settle(position)
-    }
-    return done(undefined)
   }
 
   /**
@@ -550,20 +414,7 @@ export class Leasing {
       if (returned.length > 0) this.#return(log, returned, {})
       if (queue.mayExpire) this.expireHeads(log, queue, now)
     }
-    for (const group of log.groups.values()) this.#lapse(log, group, now)
-  }
-
-  #lapse(log: Log, group: Group, now: number): void {
-    const lapsed = new Set<number>()
-    while (group.nextDeadline() <= now) {
-      const position = group.deadlines.pop()!
-      if ((group.pending.get(position)?.deadline ?? Infinity) <= now) lapsed.add(position)
-    }
-    if (lapsed.size === 0) return
-    const positions = [...lapsed].sort((left, right) => left - right)
-    const rest = { group: group.name }
-    writePositions(this.#core.journal, kinds.return, log.id, rangesOf(positions), 'lazy', rest)
-    for (const position of positions) group.giveBack(position, true)
+    for (const group of log.groups.values()) giveBackLapsed(this.#core, log, group, now)
   }
 
   /** After a restart: whoever held a lease without a deadline is gone. */
@@ -583,61 +434,7 @@ export class Leasing {
   }
 }
 
-/** Whose turn it is: the highest priority that has credit, in turn among equals. */
-function nextSubscriber(log: Log, queue: Queue): Subscribed | undefined {
-  const { subscribers } = log.traffic
-  if (queue.config.singleActive) {
-    const first = subscribers[0]
-    return first !== undefined && first.credit > 0 && !first.paused ? first : undefined
-  }
-  for (let index = 0; index < subscribers.length; index++) {
-    const subscribed = subscribers[index]!
-    if (subscribed.credit <= 0 || subscribed.paused) continue
-    if (subscribers.length > 1) moveBehindEquals(subscribers, index)
-    return subscribed
-  }
-  return undefined
-}
-
-function moveBehindEquals(subscribers: Subscribed[], index: number): void {
-  const subscribed = subscribers[index]!
-  const priority = subscribed.subscriber.priority ?? 0
-  let last = index
-  while (
-    last + 1 < subscribers.length &&
-    (subscribers[last + 1]!.subscriber.priority ?? 0) === priority
-  ) {
-    last++
-  }
-  subscribers.copyWithin(index, index + 1, last + 1)
-  subscribers[last] = subscribed
-}
-
-/** Each position once. Nearly always they rise already, and nothing is copied. */
-function once(positions: readonly number[]): readonly number[] {
-  for (let index = 1; index < positions.length; index++) {
-    if (positions[index]! <= positions[index - 1]!) return [...new Set(positions)]
-  }
-  return positions
-}
-
 function backoffMs(retry: NonNullable<QueueConfig['retry']>, attempts: number): number {
   const times = retry.linear === true ? attempts : retry.factor ** (attempts - 1)
   return Math.min(retry.maxMs, retry.minMs * times)
-}
-
-/** For the door: the queue or the group that a target names. */
-export function leaseTargetOf(
-  core: Core,
-  target: LeaseTarget,
-): Outcome<{ log: Log; group: Group | undefined }> {
-  const log = core.state.logs.get(target.log)
-  if (log === undefined) return refused('not-found', `there is no '${target.log}'`)
-  if (target.group === undefined) {
-    if (log.queue === undefined) return refused('wrong-kind', `${target.log} is not a queue`)
-    return done({ log, group: undefined })
-  }
-  const group = log.groups.get(target.group)
-  if (group === undefined) return refused('not-found', `there is no group '${target.group}'`)
-  return done({ log, group })
 }

@@ -2,7 +2,7 @@
 
 import { compareBytes } from '../base/bytes.ts'
 import type { Core } from './core.ts'
-import type { ReadFrom } from './engine.ts'
+import type { ReadFrom } from './door.ts'
 import type { Standing, StoredRecord } from './model.ts'
 import type { Log } from './state/log.ts'
 
