@@ -1,13 +1,12 @@
 /**
  * The built studio: a few files beside the program, read when they are first asked for and kept,
- * with what a browser may take instead of them (gzip, brotli), made once.
+ * with what a browser may take instead of them (gzip, brotli), which the build has made.
  */
 
 import { createHash } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { extname, join, normalize, sep } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { brotliCompressSync, constants, gzipSync } from 'node:zlib'
 import type { StudioFile } from '../admin/ports.ts'
 
 const types: { readonly [extension: string]: string } = {
@@ -54,14 +53,20 @@ function readStudioFile(folder: string, path: string): StudioFile | undefined {
     return undefined
   }
   const isPacked = bytes.length >= packedFrom && !packedTypes.has(extname(full))
-  const quality = { [constants.BROTLI_PARAM_QUALITY]: 9 }
   return {
     type,
     bytes,
-    packed: isPacked
-      ? { br: brotliCompressSync(bytes, { params: quality }), gzip: gzipSync(bytes) }
-      : {},
+    packed: isPacked ? packedOf(full) : {},
     tag: `"${createHash('sha256').update(bytes).digest('base64url').slice(0, 16)}"`,
     immutable: path.startsWith('assets/'),
+  }
+}
+
+/** As the build left them; without them the file travels as it is. */
+function packedOf(full: string): StudioFile['packed'] {
+  try {
+    return { br: readFileSync(`${full}.br`), gzip: readFileSync(`${full}.gz`) }
+  } catch {
+    return {}
   }
 }

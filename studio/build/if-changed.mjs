@@ -5,8 +5,9 @@
 
 import { createHash } from 'node:crypto'
 import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
-import { dirname, join } from 'node:path'
+import { dirname, extname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { brotliCompressSync, gzipSync } from 'node:zlib'
 
 const root = dirname(dirname(dirname(fileURLToPath(import.meta.url))))
 const stampFile = join(root, 'dist/studio.stamp')
@@ -22,7 +23,21 @@ const isBuilt = existsSync(join(root, 'dist/studio/index.html')) && existsSync(s
 if (process.argv.includes('--force') || !isBuilt || readFileSync(stampFile, 'utf8') !== stamp) {
   const { build } = await import('vite')
   await build({ configFile: join(root, 'studio/vite.config.ts'), logLevel: 'warn' })
+  pack(join(root, 'dist/studio'))
   writeFileSync(stampFile, stamp)
+}
+
+/** Packed once, here: the broker has better things to do when somebody opens its page. */
+function pack(folder) {
+  for (const entry of readdirSync(folder, { withFileTypes: true })) {
+    const path = join(folder, entry.name)
+    if (entry.isDirectory()) pack(path)
+    else if (['.js', '.css', '.html', '.svg'].includes(extname(path))) {
+      const bytes = readFileSync(path)
+      writeFileSync(`${path}.br`, brotliCompressSync(bytes))
+      writeFileSync(`${path}.gz`, gzipSync(bytes, { level: 9 }))
+    }
+  }
 }
 
 function addFolder(folder) {
