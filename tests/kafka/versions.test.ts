@@ -170,6 +170,7 @@ describe('profile 4.2', () => {
     const features = await raw.ask(ApiVersions, 4, {})
     deepEqual(features.finalizedFeatures, [
       { name: 'transaction.version', maxVersionLevel: 2, minVersionLevel: 2 },
+      { name: 'share.version', maxVersionLevel: 1, minVersionLevel: 1 },
     ])
     await create(raw, 'second')
     const transactionalId = 'second-id'

@@ -12,6 +12,7 @@ import { Credentials } from './credentials.ts'
 import { Deadlines } from './deadlines.ts'
 import { KafkaError } from './errors.ts'
 import { FetchSessions } from './fetch-sessions.ts'
+import { GroupConfigs } from './group-configs.ts'
 import { limits } from './limits.ts'
 import type { Configs } from './mapping.ts'
 import { Memory } from './memory.ts'
@@ -21,6 +22,8 @@ import { Offsets } from './offsets.ts'
 import { Producers } from './producers.ts'
 import type { ProfileName } from './profiles.ts'
 import { Retention } from './retention.ts'
+import { ShareGroup } from './share-group.ts'
+import { Shares } from './shares.ts'
 import { type Topic, Topics } from './topics.ts'
 import { Transactions } from './transactions.ts'
 
@@ -77,6 +80,9 @@ export class Broker {
   readonly newestRecords: NewestRecords
   readonly groups = new Map<string, ClassicGroup>()
   readonly modernGroups = new Map<string, ModernGroup>()
+  readonly shareGroups = new Map<string, ShareGroup>()
+  readonly groupConfigs: GroupConfigs
+  readonly shares: Shares
   readonly members = new Set<Member>()
   readonly partitions: number
   readonly profile: ProfileName
@@ -99,7 +105,10 @@ export class Broker {
     this.credentials = new Credentials(engine, options.scram)
     this.fetchSessions = new FetchSessions(() => random.uint32())
     this.newestRecords = new NewestRecords(engine, this.readPlain)
-    const { deadlines, topics, producers, offsets } = this
+    this.groupConfigs = new GroupConfigs(engine)
+    const { deadlines, topics, producers, offsets, groupConfigs } = this
+    const start = (log: string, first: number) => topics.start(log, first)
+    this.shares = new Shares({ engine, clock, deadlines, configs: groupConfigs, start })
     this.transactions = new Transactions({ engine, clock, deadlines, producers, offsets })
     const stableEnd = (log: string, next: number) => this.stableEnd(log, next)
     this.clusterId = this.#clusterId()
@@ -163,7 +172,7 @@ export class Broker {
     if (known !== undefined) return known
     if (!mayCreate) throw new KafkaError(codes.UNKNOWN_MEMBER_ID, 'Unknown member.')
     const classic = this.groups.get(id)
-    if (classic !== undefined && classic.members.size > 0) {
+    if ((classic !== undefined && classic.members.size > 0) || this.isShared(id)) {
       throw new KafkaError(codes.GROUP_ID_NOT_FOUND, `Group ${id} is not a consumer group.`)
     }
     classic?.end()
@@ -178,13 +187,39 @@ export class Broker {
   /** True when a member of the classic protocol may come in. */
   mayBeClassic(id: string): boolean {
     const modern = this.modernGroups.get(id)
-    if (modern !== undefined && modern.members.size > 0) return false
+    if ((modern !== undefined && modern.members.size > 0) || this.isShared(id)) return false
     this.modernGroups.delete(id)
     return true
   }
 
+  /** A share group is one until it is deleted: what it has done is kept under its name. */
+  isShared(id: string): boolean {
+    return this.shareGroups.has(id) || this.shares.has(id)
+  }
+
+  shareGroup(id: string, mayCreate: boolean): ShareGroup {
+    const known = this.shareGroups.get(id)
+    if (known !== undefined) return known
+    const others = [this.groups.get(id), this.modernGroups.get(id)]
+    const isOther = others.some(each => each !== undefined && each.members.size > 0)
+    if (isOther || this.offsets.has(id)) {
+      throw new KafkaError(codes.GROUP_ID_NOT_FOUND, `Group ${id} is not a share group.`)
+    }
+    if (!mayCreate) throw new KafkaError(codes.UNKNOWN_MEMBER_ID, 'Unknown member.')
+    this.#checkGroupCount()
+    const group = new ShareGroup(id, {
+      deadlines: this.deadlines,
+      topics: () => this.topics.list(),
+      sessionMs: () => this.groupConfigs.number(id, 'share.session.timeout.ms'),
+      onGone: memberId => this.shares.closeSessionOf(id, memberId),
+    })
+    this.shareGroups.set(id, group)
+    return group
+  }
+
   #checkGroupCount(): void {
-    if (this.groups.size + this.modernGroups.size < limits.groupsMax) return
+    const count = this.groups.size + this.modernGroups.size + this.shareGroups.size
+    if (count < limits.groupsMax) return
     throw new KafkaError(codes.INVALID_GROUP_ID)
   }
 
@@ -196,6 +231,7 @@ export class Broker {
     this.engine.batch(() => {
       this.topics.remove(topic)
       this.offsets.removeTopic(topic.name)
+      this.shares.removeTopic(topic)
       for (const log of topic.logs) {
         this.producers.forget(log)
         this.transactions.forget(log)

@@ -43,6 +43,8 @@ export interface Session {
   readonly port: number
   /** Called once, when the connection is gone: parked requests let go of what they wait for. */
   onGone: (() => void) | undefined
+  /** What this connection holds beyond its requests, by name: let go of when it is gone. */
+  readonly held: Map<string, () => void>
 }
 
 /** True when the peer may do this; the cluster has one name. */

@@ -11,6 +11,7 @@ import * as data from '../../wire/kafka/messages/data.ts'
 import * as groups from '../../wire/kafka/messages/groups.ts'
 import * as modern from '../../wire/kafka/messages/modern-groups.ts'
 import * as security from '../../wire/kafka/messages/security.ts'
+import * as share from '../../wire/kafka/messages/share-groups.ts'
 import * as topics from '../../wire/kafka/messages/topics.ts'
 import * as transactions from '../../wire/kafka/messages/transactions.ts'
 import type { ApiVersion, Call } from './call.ts'
@@ -24,6 +25,8 @@ import * as places from './handlers/places.ts'
 import { produce } from './handlers/produce.ts'
 import * as sasl from './handlers/sasl.ts'
 import * as aboutSecurity from './handlers/security.ts'
+import { shareAcknowledge, shareFetch } from './handlers/share-fetch.ts'
+import * as shareGroups from './handlers/share-groups.ts'
 import * as stubs from './handlers/stubs.ts'
 import * as aboutTopics from './handlers/topics.ts'
 import * as aboutTransactions from './handlers/transactions.ts'
@@ -111,6 +114,13 @@ const table: readonly Command[] = [
   command(modern.ConsumerGroupDescribe, [0, 1], modernGroups.consumerGroupDescribe),
   command(topics.ListConfigResources, [0, 1], stubs.listConfigResources),
   command(cluster.DescribeTopicPartitions, [0, 0], aboutCluster.describeTopicPartitions),
+  command(share.ShareGroupHeartbeat, [1, 1], shareGroups.shareGroupHeartbeat, 'KIP-932'),
+  command(share.ShareGroupDescribe, [1, 1], shareGroups.shareGroupDescribe),
+  command(share.ShareFetch, [1, 2], shareFetch, 'sessions, long polling, renewed locks'),
+  command(share.ShareAcknowledge, [1, 2], shareAcknowledge, 'accept, release, reject, renew'),
+  command(share.DescribeShareGroupOffsets, [0, 1], shareGroups.describeShareGroupOffsets),
+  command(share.AlterShareGroupOffsets, [0, 0], shareGroups.alterShareGroupOffsets),
+  command(share.DeleteShareGroupOffsets, [0, 0], shareGroups.deleteShareGroupOffsets),
 ]
 
 /** What one profile serves. */

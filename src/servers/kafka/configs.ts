@@ -7,7 +7,7 @@ import type { ProfileName } from './profiles.ts'
 /** Numbers of the protocol. */
 export const configTypes = { boolean: 1, string: 2, int: 3, long: 5, double: 6, list: 7 } as const
 export const resourceTypes = { topic: 2, group: 32, broker: 4 } as const
-export const configSources = { topic: 1, broker: 4, default: 5 } as const
+export const configSources = { topic: 1, broker: 4, default: 5, group: 8 } as const
 
 export interface Setting {
   readonly type: keyof typeof configTypes

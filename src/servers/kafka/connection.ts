@@ -69,6 +69,7 @@ export class Connection implements ServerConnection, Member {
       host: advertised?.host ?? (isLoopback(local.address) ? 'localhost' : local.address),
       port: advertised?.port ?? local.port,
       onGone: undefined,
+      held: new Map(),
     }
     broker.members.add(this)
   }
@@ -205,6 +206,7 @@ export class Connection implements ServerConnection, Member {
     const { onGone } = this.#session
     this.#session.onGone = undefined
     onGone?.()
+    for (const letGo of this.#session.held.values()) letGo()
   }
 
   tick(): void {

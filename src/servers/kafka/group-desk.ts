@@ -8,13 +8,16 @@ import { logName, partitionOf } from './mapping.ts'
 export function groupDesk(broker: Broker): GroupDesk {
   return {
     list: () => {
-      const kinds = [broker.groups.keys(), broker.modernGroups.keys(), broker.offsets.groups]
-      const names = new Set(kinds.flatMap(each => [...each]))
+      const { groups, modernGroups, shareGroups, offsets, shares } = broker
+      const alive = [groups, modernGroups, shareGroups].map(each => [...each.keys()])
+      const kinds = [...alive, offsets.groups, shares.groups]
+      const names = new Set(kinds.flat())
       return [...names].sort().map(name => viewGroup(broker, name))
     },
     reset: (group, log, to) => reset(broker, { group, log, to }),
     kick: (name, member) => {
-      if (broker.modernGroups.get(name)?.kick(member) === true) return undefined
+      const others = [broker.modernGroups.get(name), broker.shareGroups.get(name)]
+      if (others.some(each => each?.kick(member) === true)) return undefined
       const group = broker.groups.get(name)
       if (group?.members.has(member) !== true) return `There is no member ${member} in ${name}.`
       const { instanceId } = group.members.get(member)!
@@ -28,17 +31,21 @@ export function groupDesk(broker: Broker): GroupDesk {
       broker.modernGroups.get(name)?.end()
       broker.modernGroups.delete(name)
       broker.offsets.removeGroup(name)
+      broker.shareGroups.delete(name)
+      broker.shares.removeGroup(name)
       return undefined
     },
   }
 }
 
-function memberCount({ groups, modernGroups }: Broker, name: string): number {
-  return (groups.get(name)?.members.size ?? 0) + (modernGroups.get(name)?.members.size ?? 0)
+function memberCount({ groups, modernGroups, shareGroups }: Broker, name: string): number {
+  const kinds = [groups.get(name), modernGroups.get(name), shareGroups.get(name)]
+  return kinds.reduce((count, each) => count + (each?.members.size ?? 0), 0)
 }
 
 function viewGroup(broker: Broker, name: string): GroupView {
-  const group = broker.groups.get(name) ?? broker.modernGroups.get(name)
+  const shared = broker.shareGroups.get(name)
+  const group = broker.groups.get(name) ?? broker.modernGroups.get(name) ?? shared
   const places: GroupPlace[] = []
   for (const [topic, partitions] of broker.offsets.all(name)) {
     for (const partition of partitions) {
@@ -50,6 +57,7 @@ function viewGroup(broker: Broker, name: string): GroupView {
       places.push({ log, at: String(offset), lag, pending: 0 })
     }
   }
+  places.push(...sharedPlaces(broker, name))
   return {
     group: name,
     state: group?.state ?? 'Empty',
@@ -62,6 +70,21 @@ function viewGroup(broker: Broker, name: string): GroupView {
   }
 }
 
+/** Where a share group is: the first record that is not done, and how many are under way. */
+function sharedPlaces({ shares, topics, engine }: Broker, name: string): GroupPlace[] {
+  return [...shares.all(name)].flatMap(([topicId, partitions]) =>
+    partitions.flatMap(partition => {
+      const log = topics.byId(topicId)?.logs[partition]
+      const share = shares.known(name, { topicId, partition })
+      const info = log === undefined ? undefined : engine.log(log)
+      if (log === undefined || share === undefined || info === undefined) return []
+      const start = Math.max(share.start, topics.start(log, info.first))
+      const lag = Math.max(0, info.next - start - share.doneAhead)
+      return [{ log, at: String(start), lag, pending: share.held }]
+    }),
+  )
+}
+
 interface Reset {
   readonly group: string
   readonly log: string
@@ -72,6 +95,9 @@ function reset(broker: Broker, { group, log, to }: Reset): string | undefined {
   const members = memberCount(broker, group)
   if (members > 0) {
     return `${group} has ${members} members, which would not notice: stop them first.`
+  }
+  if (broker.isShared(group)) {
+    return `${group} is a share group: kafka-share-groups.sh --reset-offsets moves it.`
   }
   const place = partitionOf(log)
   const topic = place === undefined ? undefined : broker.topics.find(place.topic)

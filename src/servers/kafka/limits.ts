@@ -21,6 +21,19 @@ export const limits = {
   modernSessionMs: 45_000,
   modernHeartbeatMs: 5_000,
   groupsMax: 100_000,
+  /** Kafka's group.share.max.size, group.share.session.timeout.ms and …heartbeat.interval.ms. */
+  shareMembersMax: 200,
+  shareSessionMs: 45_000,
+  shareHeartbeatMs: 5_000,
+  /** Kafka's group.share.record.lock.duration.ms, group.share.delivery.count.limit. */
+  shareLockMs: 30_000,
+  shareDeliveriesMax: 5,
+  /** Records of one partition under way in one group: group.share.partition.max.record.locks. */
+  shareLocksMax: 2_000,
+  /** Members of share groups that fetch: group.share.max.share.sessions. */
+  shareSessionsMax: 2_000,
+  /** Times that one fetch looks at a partition anew, where single records are free. */
+  shareLooksMax: 64,
   /** Bytes of the text that is kept with a committed offset. */
   metadataBytesMax: 4096,
   transactionMsMax: 900_000,

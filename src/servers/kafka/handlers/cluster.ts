@@ -36,8 +36,14 @@ export function apiVersions(call: Call, request: RequestOf<typeof wire.ApiVersio
   }
 }
 
-/** What clients ask for by name: with the second version they do not announce partitions. */
-const featuresServed = [{ name: 'transaction.version', maxVersion: 2 }]
+/**
+ * What clients ask for by name: with the second version of transactions they do not announce
+ * partitions; share groups are there (KIP-932).
+ */
+const featuresServed = [
+  { name: 'transaction.version', maxVersion: 2 },
+  { name: 'share.version', maxVersion: 1 },
+]
 
 /** The peer speaks a later ApiVersions than ours: it is told ours, in the oldest form (KIP-511). */
 export function unsupportedVersion(apiKeys: Call['apiKeys']): Versions {

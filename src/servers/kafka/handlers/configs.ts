@@ -15,6 +15,7 @@ import {
   topicSettingsOf,
 } from '../configs.ts'
 import { KafkaError } from '../errors.ts'
+import { checkGroupSetting, groupSettings } from '../group-configs.ts'
 import { limits } from '../limits.ts'
 import type { Configs } from '../mapping.ts'
 import type { Topic } from '../topics.ts'
@@ -33,7 +34,10 @@ export function describeConfigs(
         const names = Object.keys(settings).filter(
           name => configurationKeys?.includes(name) ?? true,
         )
-        const configs = names.map(name => row(name, settings[name]!, own, request.includeSynonyms))
+        const { includeSynonyms: withSynonyms } = request
+        const isGroup = resourceType === resourceTypes.group
+        const source = isGroup ? configSources.group : configSources.topic
+        const configs = names.map(name => row(name, settings[name]!, { own, source, withSynonyms }))
         return { ...resource, errorCode: 0, configs }
       } catch (error) {
         if (!(error instanceof KafkaError)) throw error
@@ -64,7 +68,9 @@ function settingsOf(
   if (!mayDo(call, operation, 'cluster')) {
     throw new KafkaError(codes.CLUSTER_AUTHORIZATION_FAILED, 'Cluster authorization failed.')
   }
-  if (type === resourceTypes.group) return { settings: {}, own: {} }
+  if (type === resourceTypes.group) {
+    return { settings: groupSettings, own: broker.groupConfigs.of(name) }
+  }
   if (type === resourceTypes.broker && (name === '' || name === String(nodeId))) {
     return { settings: brokerSettings(broker), own: {} }
   }
@@ -99,22 +105,22 @@ function brokerSettings(broker: Broker): { readonly [name: string]: Setting } {
 function row(
   name: string,
   { type, fallback, synonym }: Setting,
-  own: Configs,
-  withSynonyms: boolean,
+  how: { readonly own: Configs; readonly source: number; readonly withSynonyms: boolean },
 ): Described['configs'][number] {
+  const { own, source, withSynonyms } = how
   const isOwn = Object.hasOwn(own, name)
   const value = isOwn ? own[name]! : fallback
   const fromDefault =
     synonym === undefined ? [] : [{ name: synonym, value: fallback, source: configSources.default }]
-  const fromTopic = isOwn ? [{ name, value, source: configSources.topic }] : []
+  const fromOwn = isOwn ? [{ name, value, source }] : []
   return {
     name,
     value,
     readOnly: false,
     isDefault: !isOwn,
-    configSource: isOwn ? configSources.topic : configSources.default,
+    configSource: isOwn ? source : configSources.default,
     isSensitive: false,
-    synonyms: withSynonyms ? [...fromTopic, ...fromDefault] : [],
+    synonyms: withSynonyms ? [...fromOwn, ...fromDefault] : [],
     configType: configTypes[type],
   }
 }
@@ -166,11 +172,16 @@ function alter(
   const answer = { resourceType, resourceName }
   try {
     settingsOf(call, resource, 'alterConfigs')
+    if (resourceType === resourceTypes.group) {
+      const before = how.afresh ? {} : broker.groupConfigs.of(resourceName)
+      const configs = changed(before, how.changes, checkGroupSetting)
+      if (!how.validateOnly) broker.groupConfigs.set(resourceName, configs)
+    }
     if (resourceType !== resourceTypes.topic) {
       return { ...answer, errorCode: 0 }
     }
     const topic = topicOf(broker, resourceName)
-    const configs = changed(how.afresh ? {} : topic.configs, how.changes)
+    const configs = changed(how.afresh ? {} : topic.configs, how.changes, checkSetting)
     if (!how.validateOnly) broker.topics.configure(topic, configs)
     return { ...answer, errorCode: 0 }
   } catch (error) {
@@ -179,7 +190,11 @@ function alter(
   }
 }
 
-function changed(before: Configs, changes: readonly Change[]): Configs {
+function changed(
+  before: Configs,
+  changes: readonly Change[],
+  check: (name: string, value: string | null) => void,
+): Configs {
   const configs = { ...before }
   for (const { name, value, operation } of changes) {
     if (operation === 'delete') {
@@ -194,7 +209,7 @@ function changed(before: Configs, changes: readonly Change[]): Configs {
         : operation === 'subtract'
           ? now.filter(each => !given.includes(each)).join(',')
           : value
-    checkSetting(name, next)
+    check(name, next)
     configs[name] = next!
   }
   return configs

@@ -126,7 +126,7 @@ function describe(call: Call, groupId: string): Described {
   if (!mayDo(call, 'describe', 'group', groupId)) {
     return { ...unknown, errorCode: codes.GROUP_AUTHORIZATION_FAILED, groupState: '' }
   }
-  if (broker.modernGroups.has(groupId)) {
+  if (broker.modernGroups.has(groupId) || broker.isShared(groupId)) {
     const errorMessage = `Group ${groupId} is not a classic group.`
     return { ...unknown, errorCode: notFoundSince6(call), errorMessage, groupState: 'Dead' }
   }
@@ -164,9 +164,14 @@ export function listGroups(
   const { broker } = call
   const states = request.statesFilter.map(each => each.toLowerCase())
   const types = request.typesFilter.map(each => each.toLowerCase())
-  const { modernGroups } = broker
-  const ids = new Set([...broker.groups.keys(), ...modernGroups.keys(), ...broker.offsets.groups])
+  const { modernGroups, shareGroups, shares } = broker
+  const kinds = [broker.groups, modernGroups, shareGroups].map(each => [...each.keys()])
+  const ids = new Set([...kinds.flat(), ...broker.offsets.groups, ...shares.groups])
   const groups = [...ids].map(groupId => {
+    if (broker.isShared(groupId)) {
+      const groupState: string = shareGroups.get(groupId)?.state ?? 'Empty'
+      return { groupId, protocolType: 'share', groupState, groupType: 'share' }
+    }
     const modern = modernGroups.get(groupId)
     if (modern !== undefined) {
       const groupState: string = modern.state
@@ -198,13 +203,17 @@ function remove(call: Call, groupId: string): number {
   if (!mayDo(call, 'delete', 'group', groupId)) return codes.GROUP_AUTHORIZATION_FAILED
   const group: ClassicGroup | undefined = broker.groups.get(groupId)
   const modern = broker.modernGroups.get(groupId)
-  const isKnown = group !== undefined || modern !== undefined || broker.offsets.has(groupId)
-  if (!isKnown) return codes.GROUP_ID_NOT_FOUND
-  if ((group?.members.size ?? 0) + (modern?.members.size ?? 0) > 0) return codes.NON_EMPTY_GROUP
+  const isOfOffsets = group !== undefined || modern !== undefined || broker.offsets.has(groupId)
+  if (!isOfOffsets && !broker.isShared(groupId)) return codes.GROUP_ID_NOT_FOUND
+  const shared = broker.shareGroups.get(groupId)
+  const members = [group, modern, shared].map(each => each?.members.size ?? 0)
+  if (members.some(count => count > 0)) return codes.NON_EMPTY_GROUP
   group?.end()
   modern?.end()
   broker.groups.delete(groupId)
   broker.modernGroups.delete(groupId)
+  broker.shareGroups.delete(groupId)
   broker.offsets.removeGroup(groupId)
+  broker.shares.removeGroup(groupId)
   return 0
 }

@@ -62,11 +62,13 @@ export function listConfigResources(
   const wanted = request.resourceTypes
   const isWanted = (type: number) => wanted.length === 0 || wanted.includes(type)
   const topics = isWanted(2) ? broker.topics.list() : []
+  const groups = isWanted(32) ? broker.groupConfigs.groups : []
   return {
     errorCode: 0,
     configResources: [
       ...topics.map(({ name }) => ({ resourceName: name, resourceType: 2 })),
       ...(isWanted(4) ? [{ resourceName: String(nodeId), resourceType: 4 }] : []),
+      ...groups.map(name => ({ resourceName: name, resourceType: 32 })),
     ],
   }
 }
