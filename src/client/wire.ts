@@ -68,7 +68,30 @@ export function encodeBody(value: unknown): { body: Uint8Array; contentType: str
     throw notJson((cause as Error).message, cause)
   }
   if (text === undefined) throw notJson(`a value of type ${typeof value}`)
-  return { body: encodeUtf8(text), contentType: json }
+  return { body: encodeText(text), contentType: json }
+}
+
+const slabBytes = 16_384
+const shortText = 512
+let slab = new Uint8Array(slabBytes)
+let slabEnd = 0
+
+/** Memory of its own for each small body costs more than writing it: they share larger pieces. */
+function encodeText(text: string): Uint8Array {
+  const { length } = text
+  if (length > shortText) return encodeUtf8(text)
+  if (slabEnd + length > slabBytes) {
+    slab = new Uint8Array(slabBytes)
+    slabEnd = 0
+  }
+  const start = slabEnd
+  for (let index = 0; index < length; index++) {
+    const unit = text.charCodeAt(index)
+    if (unit > 127) return encodeUtf8(text)
+    slab[start + index] = unit
+  }
+  slabEnd = start + length
+  return slab.subarray(start, slabEnd)
 }
 
 function notJson(why: string, cause?: unknown): ClientError {

@@ -85,6 +85,10 @@ class RedisDriver implements Driver {
     return this.#sender.send(messages)
   }
 
+  post(message: Outgoing, done: (result: SendResult) => void): boolean {
+    return this.#sender.post(message, done)
+  }
+
   async consume(endpoint: Endpoint, options: ConsumeOptions, sink: Sink): Promise<Consumer> {
     const source = await this.#sourceOf(endpoint, options)
     const { credit, leaseMs } = options

@@ -131,6 +131,16 @@ export class Link {
     }
   }
 
+  /** The same, told by a call; false: there is no connection, and nothing was done. */
+  post(command: Command, told: (reply: Reply, error: Error | undefined) => void): boolean {
+    if (!this.#isReady) return false
+    this.#client.sendCommand(command).then(
+      reply => told(reply, undefined),
+      error => told(undefined, mapped(error, command)),
+    )
+    return true
+  }
+
   /** Text comes back as bytes: for entries, whose bodies may be anything. */
   async bytes(command: Command): Promise<Reply> {
     if (!this.#isReady) await this.ready()

@@ -98,6 +98,19 @@ export class Sender {
     return Promise.all(results)
   }
 
+  /** One that is one command, to a layout that is known; false: `send` it. */
+  post(message: Outgoing, done: (result: SendResult) => void): boolean {
+    if (message.dedupeId !== undefined || message.delayMs > 0) return false
+    const layout = this.#store.layoutOf(message.to)
+    if (layout instanceof Promise) return false
+    const { commands, result } = storing(this.#store, layout, message)
+    const isPosted = this.#store.link.post(commands[0]!, (reply, error) => {
+      done(error === undefined ? result(reply) : failed(error))
+    })
+    if (isPosted && message.to.retentionMs !== undefined) this.#trim([message])
+    return isPosted
+  }
+
   /** Those that came while one group was on its way are the next group. */
   async #storeAllUnique(): Promise<void> {
     if (this.#isStoring) return
