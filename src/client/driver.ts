@@ -112,6 +112,8 @@ export type Settlement =
 /** A message that was handed to this consumer. */
 export interface Delivery extends Stored {
   readonly attempt: number
+  /** What its headers say, where a driver can tell it without reading all of them. */
+  readonly contentType?: string | undefined
   settle(settlement: Settlement): Promise<void>
   /** Keeps the lease for `ms` more; a no-op where leases live with the connection. */
   extend(ms: number): Promise<void>

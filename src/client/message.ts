@@ -80,37 +80,56 @@ export interface Policy {
 
 export type DeathReason = 'rejected' | 'attempts' | 'schema' | 'key'
 
+const done: Settlement = { kind: 'done' }
+
 export class IncomingMessage<Out> implements Message<Out> {
-  readonly id: string
   readonly body: Out
-  readonly key: string | undefined
-  readonly attempt: number
-  readonly attempts: number
-  readonly headers: Headers
-  readonly time: number
-  readonly position: string
   readonly delivery: Delivery
   readonly #policy: Policy
   readonly #abort: Abort
-  readonly #together: Outgoing[] = []
+  /** Under effectively-once: what is sent with its acknowledgement. */
+  #together: Outgoing[] | undefined
   #settling: Promise<void> | undefined
   /** At most once: it was acknowledged before its handler was called. */
   isDone = false
   /** Called when it begins to be settled. */
   onSettle: (() => void) | undefined
+  /** Those of its consumer whose leases are renewed; it is taken out when it begins to be settled. */
+  held: Set<Delivery> | undefined
 
   constructor(policy: Policy, delivery: Delivery, body: Out, abort: Abort) {
     this.#policy = policy
     this.delivery = delivery
     this.body = body
     this.#abort = abort
-    this.id = delivery.headers[headerNames.id] ?? delivery.id
-    this.key = keyOf(delivery)
-    this.attempt = delivery.attempt
-    this.attempts = policy.retry.attempts
-    this.headers = delivery.headers
-    this.time = delivery.time
-    this.position = delivery.position
+  }
+
+  get id(): string {
+    return this.delivery.headers[headerNames.id] ?? this.delivery.id
+  }
+
+  get key(): string | undefined {
+    return keyOf(this.delivery)
+  }
+
+  get attempt(): number {
+    return this.delivery.attempt
+  }
+
+  get attempts(): number {
+    return this.#policy.retry.attempts
+  }
+
+  get headers(): Headers {
+    return this.delivery.headers
+  }
+
+  get time(): number {
+    return this.delivery.time
+  }
+
+  get position(): string {
+    return this.delivery.position
   }
 
   get signal(): AbortSignal {
@@ -129,13 +148,15 @@ export class IncomingMessage<Out> implements Message<Out> {
   ack(): Promise<void> {
     const { guarantee, session } = this.#policy
     if (guarantee === 'at-most-once') {
-      this.onSettle?.()
+      this.#begins()
       this.#settling ??= Promise.resolve()
       return this.#settling
     }
-    if (this.#together.length === 0) return this.#settle({ kind: 'done' })
-    const settlement = { kind: 'done' } as const
-    const work = { send: this.#together, settle: [{ delivery: this.delivery, settlement }] }
+    if (this.#together === undefined) return this.#settle(done)
+    const work = {
+      send: this.#together,
+      settle: [{ delivery: this.delivery, settlement: done }],
+    }
     return this.#once(async () => {
       receiptsOf(work.send, await session.driver.commit(work))
     })
@@ -215,6 +236,7 @@ export class IncomingMessage<Out> implements Message<Out> {
     const messages = await drafts
     if (messages.length > 0) await session.prepare(messages[0]!.to)
     if (this.isSettled) throw settledTwice(this.id)
+    this.#together ??= []
     this.#together.push(...messages)
     return messages.map(({ id }) => ({ id, duplicate: false, position: undefined }))
   }
@@ -258,15 +280,22 @@ export class IncomingMessage<Out> implements Message<Out> {
   }
 
   #settle(settlement: Settlement): Promise<void> {
-    return this.#once(() => this.delivery.settle(settlement))
+    if (this.#settling !== undefined || this.isDone) return Promise.reject(settledTwice(this.id))
+    this.#settling = this.delivery.settle(settlement)
+    this.#begins()
+    return this.#settling
   }
 
   #once(run: () => Promise<void>): Promise<void> {
-    if (this.#settling !== undefined) return Promise.reject(settledTwice(this.id))
-    if (this.isDone) return Promise.reject(settledTwice(this.id))
+    if (this.#settling !== undefined || this.isDone) return Promise.reject(settledTwice(this.id))
     this.#settling = run()
-    this.onSettle?.()
+    this.#begins()
     return this.#settling
+  }
+
+  #begins(): void {
+    this.held?.delete(this.delivery)
+    this.onSettle?.()
   }
 }
 

@@ -103,7 +103,13 @@ export function decodeBody(
   body: Uint8Array,
   headers: Headers,
 ): { readonly value: unknown } | { readonly issues: readonly ShapeIssue[] } {
-  const type = headers[headerNames.contentType] ?? json
+  return decodeTyped(body, headers[headerNames.contentType])
+}
+
+export function decodeTyped(
+  body: Uint8Array,
+  type = json,
+): { readonly value: unknown } | { readonly issues: readonly ShapeIssue[] } {
   if (type.startsWith(octets)) return { value: body }
   if (type.startsWith('text/')) return { value: decodeUtf8(body) }
   try {

@@ -9,13 +9,14 @@
 import type { Timer } from '../engine/ports.ts'
 import { Abort } from './abort.ts'
 import { type Duration, toMs } from './backoff.ts'
+import { type Deadline, Deadlines } from './deadlines.ts'
 import type { ConsumeOptions, Consumer, Delivery, Endpoint } from './driver.ts'
-import { ClientError, TimeoutError, ValidationError } from './errors.ts'
+import { ClientError, type ShapeIssue, TimeoutError, ValidationError } from './errors.ts'
 import { Lanes } from './lanes.ts'
 import { IncomingMessage, keyOf, type Message, type Policy } from './message.ts'
 import type { StandardSchema } from './standard-schema.ts'
-import { printIssues, validate } from './validation.ts'
-import { decodeBody } from './wire.ts'
+import { printIssues, type Validated, validate } from './validation.ts'
+import { decodeTyped, headerNames } from './wire.ts'
 
 export type Handler<Out> = (body: Out, message: Message<Out>) => unknown
 
@@ -38,6 +39,8 @@ export interface Handling<Out> {
   readonly waitMs: number
   /** Throws when all have failed; else says which ones have, by their place. */
   call(messages: readonly IncomingMessage<Out>[]): Promise<readonly (Failure | undefined)[]>
+  /** The same for a load of one message, where nothing is to be done around the handler itself. */
+  readonly one?: ((message: IncomingMessage<Out>) => unknown) | undefined
 }
 
 /** What went wrong with one message; anything can be thrown. */
@@ -91,10 +94,16 @@ export interface Worker {
   [Symbol.asyncDispose](): Promise<void>
 }
 
+/** Messages whose settlement is one promise: what one turn settles is often one question. */
+interface Settling {
+  readonly promise: Promise<void>
+  readonly running: Running[]
+}
+
 /** A call of the handler that is on its way. */
 interface Running {
   readonly abort: Abort
-  finished: Promise<void>
+  readonly load: readonly Delivery[]
   /** Its handler has not returned yet. */
   isBusy: boolean
   messages: readonly IncomingMessage<unknown>[]
@@ -108,6 +117,13 @@ export class HandlerWorker<Out> implements Worker {
   readonly #handling: Handling<Out>
   readonly #lanes = new Lanes<Delivery>()
   readonly #running = new Set<Running>()
+  readonly #deadlines: Deadlines
+  /** Called when nothing runs any more. */
+  #idle: (() => void) | undefined
+  #isPumping = false
+  /** What was delivered in this turn is handled at its end. */
+  #isWoken = false
+  #acknowledging: Settling | undefined
   /** Of those that run, how many have not returned yet. */
   #busyCount = 0
   /** Everything that is leased to this worker. */
@@ -128,6 +144,7 @@ export class HandlerWorker<Out> implements Worker {
     this.#intake = intake
     this.#limits = limits
     this.#handling = handling
+    this.#deadlines = new Deadlines(intake.policy.session.context.clock, limits.timeoutMs)
     this.ended = new Promise((resolve, reject) => {
       this.#end = error => (error === undefined ? resolve() : reject(error))
     })
@@ -186,7 +203,13 @@ export class HandlerWorker<Out> implements Worker {
     }
     this.#held.add(delivery)
     this.#lanes.add(delivery, this.#keyOf(delivery))
-    this.#pump()
+    if (this.#isWoken) return
+    this.#isWoken = true
+    // A handler that settles at once must not do it while its driver is still delivering.
+    queueMicrotask(() => {
+      this.#isWoken = false
+      this.#pump()
+    })
   }
 
   #keyOf(delivery: Delivery): string | undefined {
@@ -194,6 +217,17 @@ export class HandlerWorker<Out> implements Worker {
   }
 
   #pump(): void {
+    // A handler that returns at once makes room within the loop, which sees it.
+    if (this.#isPumping) return
+    this.#isPumping = true
+    try {
+      this.#beginAll()
+    } finally {
+      this.#isPumping = false
+    }
+  }
+
+  #beginAll(): void {
     const { size } = this.#handling
     while (!this.#isStopping && this.#busyCount < this.#limits.concurrency) {
       const count = this.#lanes.readyCount
@@ -201,7 +235,8 @@ export class HandlerWorker<Out> implements Worker {
       this.#waiting?.cancel()
       this.#waiting = undefined
       this.#isWaitOver = false
-      this.#begin(Array.from({ length: Math.min(count, size) }, () => this.#lanes.next()!))
+      if (size === 1) this.#begin([this.#lanes.next()!])
+      else this.#begin(Array.from({ length: Math.min(count, size) }, () => this.#lanes.next()!))
     }
   }
 
@@ -218,18 +253,13 @@ export class HandlerWorker<Out> implements Worker {
   }
 
   #begin(load: readonly Delivery[]): void {
-    const running: Running = {
-      abort: new Abort(),
-      finished: Promise.resolve(),
-      messages: [],
-      isBusy: true,
-    }
+    const running: Running = { abort: new Abort(), load, messages: [], isBusy: true }
     this.#running.add(running)
     this.#busyCount++
-    running.finished = this.#run(load, running).finally(() => {
-      this.#running.delete(running)
-      this.#handled(running)
-    })
+    const { one } = this.#handling
+    const isPlain = one !== undefined && this.#intake.policy.guarantee !== 'at-most-once'
+    if (isPlain) this.#runOne(running, one)
+    else void this.#run(running)
   }
 
   /** Its handler has returned: another one may run while the backend is told of its outcome. */
@@ -241,19 +271,124 @@ export class HandlerWorker<Out> implements Worker {
     this.#pump()
   }
 
+  /** What is in hand of a load is done with. */
+  #finish(all: readonly Running[]): void {
+    let count = 0
+    for (const running of all) {
+      for (const delivery of running.load) {
+        this.#held.delete(delivery)
+        this.#lanes.finish(this.#keyOf(delivery))
+        count++
+      }
+      this.#running.delete(running)
+      if (running.isBusy) {
+        running.isBusy = false
+        this.#busyCount--
+      }
+    }
+    this.#grant(count)
+    this.#pump()
+    if (this.#running.size === 0) this.#idle?.()
+  }
+
   /** Never rejects: what goes wrong is reported, and the message comes again. */
-  async #run(load: readonly Delivery[], running: Running): Promise<void> {
+  async #run(running: Running): Promise<void> {
     try {
-      await this.#handle(load, running)
+      await this.#handle(running.load, running)
     } catch (error) {
       this.#emitError(error)
     } finally {
-      for (const delivery of load) {
-        this.#held.delete(delivery)
-        this.#lanes.finish(this.#keyOf(delivery))
-      }
-      this.#grant(load.length)
+      this.#finish([running])
     }
+  }
+
+  /**
+   * One message, whose handler is all that is waited for: nothing is, when that returns at once.
+   * Whatever is out of the ordinary is left to the way of all loads.
+   */
+  #runOne(running: Running, handle: (message: IncomingMessage<Out>) => unknown): void {
+    let message: IncomingMessage<Out>
+    try {
+      const opened = openMessage(this.#intake, running.load[0]!, running.abort)
+      if (opened instanceof Promise) {
+        void this.#runOpening(running, opened, handle)
+        return
+      }
+      message = opened
+    } catch (error) {
+      this.#emitError(error)
+      this.#finish([running])
+      return
+    }
+    this.#call(running, message, handle)
+  }
+
+  async #runOpening(
+    running: Running,
+    opening: Promise<IncomingMessage<Out> | undefined>,
+    handle: (message: IncomingMessage<Out>) => unknown,
+  ): Promise<void> {
+    const message = await opening.catch((error: unknown) => {
+      this.#emitError(error)
+      return undefined
+    })
+    if (message === undefined) this.#finish([running])
+    else this.#call(running, message, handle)
+  }
+
+  #call(
+    running: Running,
+    message: IncomingMessage<Out>,
+    handle: (message: IncomingMessage<Out>) => unknown,
+  ): void {
+    const { abort } = running
+    message.held = this.#held
+    const messages = [message]
+    running.messages = messages
+    const timeout = this.#limitTime(messages, abort)
+    const returned = (failure: Failure | undefined): void => {
+      this.#handled(running)
+      if (failure === undefined && !message.isSettled) {
+        this.#acknowledge(running, message, timeout)
+        return
+      }
+      void this.#settle(message, failure, abort).finally(() => {
+        timeout.cancel()
+        this.#finish([running])
+      })
+    }
+    try {
+      const result = handle(message)
+      if (isThenable(result)) {
+        Promise.resolve(result).then(
+          () => returned(undefined),
+          error => returned({ error }),
+        )
+      } else returned(undefined)
+    } catch (error) {
+      returned({ error })
+    }
+  }
+
+  /** Those that a driver settles with one promise are finished together. */
+  #acknowledge(running: Running, message: IncomingMessage<Out>, timeout: Deadline): void {
+    const promise = message.ack()
+    // What is settled is not late any more, however long the backend takes.
+    timeout.cancel()
+    if (this.#acknowledging?.promise === promise) {
+      this.#acknowledging.running.push(running)
+      return
+    }
+    const settling: Settling = { promise, running: [running] }
+    this.#acknowledging = settling
+    const settled = (): void => {
+      if (this.#acknowledging === settling) this.#acknowledging = undefined
+      this.#finish(settling.running)
+    }
+    promise.then(settled, error => {
+      for (const _ of settling.running) this.#emitError(error)
+      settled()
+    })
   }
 
   async #handle(load: readonly Delivery[], running: Running): Promise<void> {
@@ -282,7 +417,7 @@ export class HandlerWorker<Out> implements Worker {
         const message = await openMessage(this.#intake, delivery, abort)
         if (message === undefined) continue
         // Its lease is not renewed any more, though others of its load are still being handled.
-        message.onSettle = () => this.#held.delete(delivery)
+        message.held = this.#held
         messages.push(message)
       } catch (error) {
         this.#emitError(error)
@@ -332,9 +467,9 @@ export class HandlerWorker<Out> implements Worker {
   }
 
   /** When the time is over, the message goes back although its handler still runs. */
-  #limitTime(messages: readonly IncomingMessage<Out>[], abort: Abort): Timer {
+  #limitTime(messages: readonly IncomingMessage<Out>[], abort: Abort): Deadline {
     const { timeoutMs } = this.#limits
-    return this.#intake.policy.session.context.clock.schedule(timeoutMs, () => {
+    return this.#deadlines.begin(() => {
       const why = `the handler of ${this.#intake.policy.source} took longer than ${timeoutMs} ms.`
       const error = new TimeoutError({ code: 'SPILLWAY_T_HANDLER', why })
       for (const message of messages) {
@@ -387,7 +522,10 @@ export class HandlerWorker<Out> implements Worker {
 
   /** Waits for the handlers; those that take too long are aborted and their messages given back. */
   async #finishRunning(timeoutMs: number): Promise<void> {
-    const all = Promise.all([...this.#running].map(({ finished }) => finished))
+    const all = new Promise<void>(resolve => {
+      this.#idle = resolve
+      if (this.#running.size === 0) resolve()
+    })
     let timer: Timer | undefined
     const late = new Promise<'late'>(resolve => {
       const { clock } = this.#intake.policy.session.context
@@ -432,6 +570,7 @@ export function oneByOne<Out>(
   return {
     size: 1,
     waitMs: 0,
+    one: telemetry === undefined ? message => handler(message.body, message) : undefined,
     call: async ([message]) => {
       const { body, delivery } = message!
       if (telemetry === undefined) await handler(body, message!)
@@ -455,26 +594,54 @@ export async function acknowledgeFirst(message: IncomingMessage<unknown>): Promi
  * A delivery as a message, or undefined when it has found its end here: it has the wrong shape, or
  * was handed out too often without an outcome, by handlers that crashed.
  */
-export async function openMessage<Out>(
-  { policy, schema }: Intake<Out>,
+export function openMessage<Out>(
+  intake: Intake<Out>,
   delivery: Delivery,
   abort: Abort,
-): Promise<IncomingMessage<Out> | undefined> {
-  if (delivery.attempt > policy.retry.attempts) {
-    const times = `${delivery.attempt - 1} times without an outcome`
-    const why = `${policy.source}: handed out ${times}; its handlers crashed.`
-    const error = new ClientError({ code: 'SPILLWAY_E_CRASHED', why })
-    error.name = 'CrashedError'
-    await new IncomingMessage(policy, delivery, undefined, abort).die(error, 'attempts')
-    return undefined
+): IncomingMessage<Out> | Promise<IncomingMessage<Out> | undefined> {
+  const { policy, schema } = intake
+  if (delivery.attempt > policy.retry.attempts) return buryCrashed(policy, delivery, abort)
+  const type = delivery.contentType ?? delivery.headers[headerNames.contentType]
+  const decoded = decodeTyped(delivery.body, type)
+  if ('issues' in decoded) return buryMisshapen(policy, delivery, abort, decoded.issues)
+  const checked = validate(schema, decoded.value)
+  if (checked instanceof Promise) {
+    return checked.then(result => openChecked(policy, delivery, abort, result))
   }
-  const decoded = decodeBody(delivery.body, delivery.headers)
-  const checking = 'issues' in decoded ? undefined : validate(schema, decoded.value)
-  const checked = checking instanceof Promise ? await checking : checking
-  if (checked?.ok === true) return new IncomingMessage(policy, delivery, checked.value, abort)
-  const issues = checked?.issues ?? ('issues' in decoded ? decoded.issues : [])
+  return openChecked(policy, delivery, abort, checked)
+}
+
+function openChecked<Out>(
+  policy: Policy,
+  delivery: Delivery,
+  abort: Abort,
+  checked: Validated<Out>,
+): IncomingMessage<Out> | Promise<undefined> {
+  if (checked.ok) return new IncomingMessage(policy, delivery, checked.value, abort)
+  return buryMisshapen(policy, delivery, abort, checked.issues)
+}
+
+async function buryCrashed(policy: Policy, delivery: Delivery, abort: Abort): Promise<undefined> {
+  const times = `${delivery.attempt - 1} times without an outcome`
+  const why = `${policy.source}: handed out ${times}; its handlers crashed.`
+  const error = new ClientError({ code: 'SPILLWAY_E_CRASHED', why })
+  error.name = 'CrashedError'
+  await new IncomingMessage(policy, delivery, undefined, abort).die(error, 'attempts')
+  return undefined
+}
+
+async function buryMisshapen(
+  policy: Policy,
+  delivery: Delivery,
+  abort: Abort,
+  issues: readonly ShapeIssue[],
+): Promise<undefined> {
   const why = `${policy.source} received a wrong shape: ${printIssues(issues)}.`
   const error = new ValidationError({ code: 'SPILLWAY_V_RECEIVED', why, issues })
   await new IncomingMessage(policy, delivery, undefined, abort).die(error, 'schema', issues)
   return undefined
+}
+
+function isThenable(value: unknown): value is PromiseLike<unknown> {
+  return typeof (value as PromiseLike<unknown> | undefined | null)?.then === 'function'
 }
