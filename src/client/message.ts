@@ -94,7 +94,7 @@ export class IncomingMessage<Out> implements Message<Out> {
   isDone = false
   /** Called when it begins to be settled. */
   onSettle: (() => void) | undefined
-  /** Those of its consumer whose leases are renewed; it is taken out when it begins to be settled. */
+  /** What its consumer keeps leased; it is taken out when it begins to be settled. */
   held: Set<Delivery> | undefined
 
   constructor(policy: Policy, delivery: Delivery, body: Out, abort: Abort) {

@@ -206,7 +206,7 @@ export class HandlerWorker<Out> implements Worker {
     if (this.#isWoken) return
     this.#isWoken = true
     // A handler that settles at once must not do it while its driver is still delivering.
-    queueMicrotask(() => {
+    void Promise.resolve().then(() => {
       this.#isWoken = false
       this.#pump()
     })

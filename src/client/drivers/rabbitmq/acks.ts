@@ -9,7 +9,7 @@
  */
 
 import type { Clock } from '../../../engine/ports.ts'
-import { lost } from './delivery.ts'
+import { lostAll } from './delivery.ts'
 import type { Channel } from './link.ts'
 
 export class Acks {
@@ -46,24 +46,23 @@ export class Acks {
       // At the end of the turn, so that the broker sends on without waiting for a question.
       this.#clock.soon(() => this.#write())
     }
-    return this.passed(tag)
+    return this.passed()
   }
 
   /** Back to its queue, before everything that is written later. */
-  giveBack(tag: number): Promise<void> {
+  async giveBack(tag: number): Promise<void> {
     this.#unsettled.delete(tag)
     this.#channel.basicNack({ deliveryTag: tag, requeue: true })
-    return this.passed(tag)
+    await this.passed()
   }
 
-  /** Resolves when the broker has taken everything that was settled before. */
-  async passed(about: number | string): Promise<void> {
-    try {
-      this.#next ??= this.#askNext()
-      await this.#next
-    } catch {
-      throw lost(String(about))
-    }
+  /**
+   * Resolves when the broker has taken everything that was settled before: one promise for all who
+   * share a question.
+   */
+  passed(): Promise<void> {
+    this.#next ??= this.#askNext()
+    return this.#next
   }
 
   /**
@@ -73,7 +72,7 @@ export class Acks {
   async close(): Promise<void> {
     // The first answer says that all was sent to the queue, the second that the rest was, too.
     for (let turn = 0; turn < 2 && this.#channel.active; turn++) {
-      await this.passed('').catch(() => {})
+      await this.passed().catch(() => {})
     }
     await this.#channel.close()
   }
@@ -87,10 +86,13 @@ export class Acks {
     }
     this.#next = undefined
     this.#write()
-    const asking = this.#channel.basicQos({ prefetchCount: this.#prefetchCount })
+    const prefetchCount = this.#prefetchCount
+    const asking = this.#channel.basicQos({ prefetchCount })
     this.#current = asking
     try {
       await asking
+    } catch {
+      throw lostAll()
     } finally {
       if (this.#current === asking) this.#current = undefined
     }

@@ -13,7 +13,7 @@ import { errorOf } from './failures.ts'
 import { Hands, type Site } from './hands.ts'
 import { KeyLanes } from './lanes.ts'
 import type { Channel } from './link.ts'
-import { type Incoming, idOf, numberOf, ownHeaders } from './messages.ts'
+import { gatherDeliveries, type Incoming, idOf, numberOf, ownHeaders } from './messages.ts'
 import type { Content, Correction } from './register.ts'
 
 const againMs = 100
@@ -89,6 +89,7 @@ export class RabbitConsumer implements Consumer {
     const { link, place } = this.#site
     await this.#prepare()
     const channel = await link.channel()
+    gatherDeliveries(channel, this.#site.context.clock)
     try {
       await acksOf(channel, this.#site.context.clock).limit(this.#prefetchCount)
       this.#channel = channel
@@ -231,23 +232,24 @@ export class RabbitConsumer implements Consumer {
     }
   }
 
-  async settle(delivery: RabbitDelivery, settlement: Settlement): Promise<void> {
-    const { key } = delivery
-    if (this.#lanes === undefined || key === undefined || key === '') {
-      await this.#hands.settle(delivery, settlement)
-      return
-    }
+  settle(delivery: RabbitDelivery, settlement: Settlement): Promise<void> {
+    const key = this.#lanes === undefined ? undefined : delivery.key
+    if (key === undefined || key === '') return this.#hands.settle(delivery, settlement)
+    return this.#settleKeyed(delivery, key, settlement)
+  }
+
+  async #settleKeyed(delivery: RabbitDelivery, key: string, settlement: Settlement): Promise<void> {
     switch (settlement.kind) {
       case 'done':
       case 'dead':
         await this.#hands.settle(delivery, settlement)
-        this.#lanes.finish(key)
+        this.#lanes?.finish(key)
         break
       case 'retry':
         await this.#park(delivery, key, settlement.delayMs)
         break
       case 'release':
-        this.#lanes.putBack(this.#exchange(delivery, delivery.attempt), key, 0)
+        this.#lanes?.putBack(this.#exchange(delivery, delivery.attempt), key, 0)
         break
     }
   }

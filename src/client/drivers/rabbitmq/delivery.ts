@@ -8,7 +8,16 @@
 import type { Delivery, Headers, Settlement } from '../../driver.ts'
 import { ClientError } from '../../errors.ts'
 import type { Channel } from './link.ts'
-import { type Incoming, numberOf, ownHeaders, storedOf } from './messages.ts'
+import {
+  bodyOf,
+  contentTypeOf,
+  headersOf,
+  type Incoming,
+  idOf,
+  numberOf,
+  ownHeaders,
+  timeOf,
+} from './messages.ts'
 import type { Correction } from './register.ts'
 
 export interface Owner {
@@ -16,12 +25,6 @@ export interface Owner {
 }
 
 export class RabbitDelivery implements Delivery {
-  readonly id: string
-  readonly position: string
-  readonly time: number
-  readonly key: string | undefined
-  readonly body: Uint8Array
-  readonly headers: Headers
   readonly attempt: number
   /** Where it came from. */
   readonly queue: string
@@ -32,6 +35,7 @@ export class RabbitDelivery implements Delivery {
   /** It is being given back, and that was noted. */
   isReturned = false
   readonly #owner: Owner
+  #headers: Headers | undefined
 
   constructor(
     owner: Owner,
@@ -39,19 +43,43 @@ export class RabbitDelivery implements Delivery {
     count: { readonly attempt: number; readonly isNoted: boolean },
   ) {
     const { queue, channel, message } = from
-    const stored = storedOf(message, `${queue}/${message.deliveryTag}`)
-    this.id = stored.id
-    this.position = stored.position
-    this.time = stored.time
-    this.key = stored.key
-    this.body = stored.body
-    this.headers = stored.headers
     this.attempt = count.attempt
     this.isNoted = count.isNoted
     this.queue = queue
     this.channel = channel
     this.message = message
     this.#owner = owner
+  }
+
+  get id(): string {
+    return idOf(this.message) ?? this.position
+  }
+
+  get position(): string {
+    return `${this.queue}/${this.message.deliveryTag}`
+  }
+
+  get time(): number {
+    return timeOf(this.message)
+  }
+
+  get key(): string | undefined {
+    const key: unknown = this.message.headers?.['spillway-key']
+    return typeof key === 'string' ? key : undefined
+  }
+
+  get body(): Uint8Array {
+    return bodyOf(this.message)
+  }
+
+  get contentType(): string | undefined {
+    return contentTypeOf(this.message)
+  }
+
+  /** Few handlers ask for them. */
+  get headers(): Headers {
+    this.#headers ??= headersOf(this.message)
+    return this.#headers
   }
 
   /** The same in hand, for its next attempt. */
@@ -85,6 +113,16 @@ export function lost(id: string): ClientError {
     code: 'SPILLWAY_E_LOST',
     backend: 'rabbitmq',
     why: `the connection on which message ${id} came is gone; it comes again.`,
+    retryable: true,
+  })
+}
+
+/** The same for several, whose settlement is one question. */
+export function lostAll(): ClientError {
+  return new ClientError({
+    code: 'SPILLWAY_E_LOST',
+    backend: 'rabbitmq',
+    why: 'the connection on which a message came is gone; it comes again.',
     retryable: true,
   })
 }

@@ -37,32 +37,41 @@ interface Return {
 export class Hands implements Owner {
   readonly site: Site
   #returns: Return[] = []
+  /** Acknowledged with the question that will be asked next. */
+  #passing: { readonly promise: Promise<void>; readonly deliveries: RabbitDelivery[] } | undefined
 
   constructor(site: Site) {
     this.site = site
   }
 
-  async settle(delivery: RabbitDelivery, settlement: Settlement): Promise<void> {
+  settle(delivery: RabbitDelivery, settlement: Settlement): Promise<void> {
     switch (settlement.kind) {
       case 'done':
-        await this.done(delivery)
-        break
+        return this.done(delivery)
       case 'dead':
-        await this.bury(delivery, settlement.letter)
-        break
+        return this.bury(delivery, settlement.letter)
       case 'retry':
-        await this.retry(delivery, settlement.delayMs)
-        break
+        return this.retry(delivery, settlement.delayMs)
       case 'release':
-        await this.release(delivery)
-        break
+        return this.release(delivery)
     }
   }
 
-  async done(delivery: RabbitDelivery): Promise<void> {
+  /** What is settled in one turn shares a promise. */
+  done(delivery: RabbitDelivery): Promise<void> {
     if (delivery.isNoted) this.#forget(delivery)
-    await acksOf(delivery.channel, this.site.context.clock).ack(tagOf(delivery))
-    this.site.held.delete(delivery)
+    const { context, held } = this.site
+    const promise = acksOf(delivery.channel, context.clock).ack(tagOf(delivery))
+    if (this.#passing?.promise !== promise) {
+      const deliveries: RabbitDelivery[] = []
+      this.#passing = { promise, deliveries }
+      const passed = (): void => {
+        for (const one of deliveries) held.delete(one)
+      }
+      promise.then(passed, () => {})
+    }
+    this.#passing.deliveries.push(delivery)
+    return promise
   }
 
   /** The letter is confirmed before the message is acknowledged. */

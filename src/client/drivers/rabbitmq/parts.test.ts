@@ -5,10 +5,19 @@ import { createRequire } from 'node:module'
 import { describe, it } from 'node:test'
 import type { AsyncMessage } from 'rabbitmq-client'
 import { SeededRandom } from '../../../base/random.ts'
+import { SimulatedClock } from '../../../testing/clock.ts'
 import { attemptOf } from './delivery.ts'
 import { FrameWriter, isEncodable } from './frames.ts'
 import { endpointsOf, managementOf } from './listing.ts'
-import { bodyOf, copyOf, envelopeOf, keepBytes, ownHeaders, storedOf } from './messages.ts'
+import {
+  bodyOf,
+  copyOf,
+  envelopeOf,
+  gatherDeliveries,
+  keepBytes,
+  ownHeaders,
+  storedOf,
+} from './messages.ts'
 import { groupName, partOf } from './names.ts'
 import { roundUp, waitMaxMs } from './waits.ts'
 
@@ -139,6 +148,39 @@ describe('the RabbitMQ driver', () => {
         routingKey: 'q',
       },
     )
+  })
+
+  it('hands on the deliveries of a turn together, in their order, with their bytes', () => {
+    const clock = new SimulatedClock()
+    const seen: string[] = []
+    const state = {
+      incoming: undefined as unknown,
+      consumers: new Map([
+        ['c', (message: AsyncMessage) => seen.push(`${message.deliveryTag} ${message.body}`)],
+      ]),
+    }
+    let left = 0
+    const channel = {
+      _state: state,
+      _onBody: (_frame?: { payload: Buffer }) => {
+        left++
+      },
+    }
+    gatherDeliveries(channel, clock)
+    const arrive = (deliveryTag: number, parts: readonly string[], methodId = 0x003c003c): void => {
+      const methodFrame = { methodId, params: { consumerTag: 'c', deliveryTag } }
+      const chunks = new Array<Buffer>(parts.length)
+      state.incoming = { methodFrame, headerFrame: { fields: {} }, chunks, received: 0 }
+      if (parts.length === 0) channel._onBody()
+      for (const part of parts) channel._onBody({ payload: Buffer.from(part) })
+    }
+    arrive(1, ['{"n":', '1}'])
+    arrive(2, [])
+    arrive(3, ['x'], 0x003c0047)
+    assert.deepEqual([seen, left], [[], 1])
+    clock.advance(0)
+    assert.deepEqual(seen, ['1 {"n":1}', '2 '])
+    gatherDeliveries({}, clock)
   })
 
   it('hides JSON from the library, and writes it again where that is impossible', () => {
