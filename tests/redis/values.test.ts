@@ -42,6 +42,67 @@ describe('SET', () => {
   })
 })
 
+describe('scanning', () => {
+  /** Calls with cursors until there is none; what `each` does lies between the calls. */
+  async function walk(command: string[], each: (part: string[]) => unknown): Promise<void> {
+    const [name = '', ...words] = command
+    for (let cursor = '0'; ; ) {
+      const given = words.map(word => (word === '#' ? cursor : word))
+      const [next, part] = (await client.call(name, ...given)) as [string, string[]]
+      await each(part)
+      if (next === '0') return
+      cursor = next
+    }
+  }
+
+  test('whoever deletes what SCAN gives deletes everything', async () => {
+    const names = Array.from({ length: 1000 }, (_, n) => `key:${n}`)
+    await client.mset(names.flatMap(name => [name, '1']))
+    let calls = 0
+    await walk(['SCAN', '#', 'COUNT', '20'], async part => {
+      calls++
+      if (part.length > 0) await client.del(part)
+    })
+    equal(await client.dbsize(), 0)
+    ok(calls >= 40 && calls <= 60)
+  })
+
+  test('a large collection comes in parts, each element once, a small one at once', async () => {
+    const names = Array.from({ length: 500 }, (_, n) => `n${n}`)
+    await client.hset('hash', ...names.flatMap(name => [name, `of ${name}`]))
+    await client.sadd('set', ...names)
+    await client.zadd('zset', ...names.flatMap((name, n) => [n / 2, name]))
+    for (const [command, step] of [
+      ['HSCAN hash', 2],
+      ['SSCAN set', 1],
+      ['ZSCAN zset', 2],
+    ] as const) {
+      const seen: string[] = []
+      await walk([...command.split(' '), '#', 'COUNT', '7'], part => {
+        ok(part.length < 30 * step)
+        seen.push(...part.filter((_, at) => at % step === 0))
+      })
+      deepEqual(seen.sort(), [...names].sort(), command)
+    }
+    const [, scores] = await client.zscan('zset', 0, 'MATCH', 'n499', 'COUNT', 1000)
+    deepEqual(scores, ['n499', '249.5'])
+    deepEqual(await client.hscan('hash', 0, 'MATCH', 'n7', 'COUNT', 1000), ['0', ['n7', 'of n7']])
+    const bare = await client.call('HSCAN', 'hash', '0', 'NOVALUES', 'COUNT', '1000', 'MATCH', 'n8')
+    deepEqual(bare, ['0', ['n8']])
+    await client.sadd('few', 'a', 'b', 'c')
+    deepEqual(await client.sscan('few', 0, 'COUNT', 1), ['0', ['a', 'b', 'c']])
+  })
+
+  test('what is missing is empty, and what is wrong is told', async () => {
+    deepEqual(await client.hscan('nothing', 0), ['0', []])
+    await client.sadd('set', 'a')
+    await rejects(client.call('SSCAN', 'set', 'x'), /invalid cursor/)
+    await rejects(client.call('SSCAN', 'set', '0', 'NOVALUES'), /syntax error/)
+    await rejects(client.call('SSCAN', 'set', '0', 'COUNT', '0'), /syntax error/)
+    await rejects(client.call('HSCAN', 'set', '0'), /WRONGTYPE/)
+  })
+})
+
 describe('lists', () => {
   test('items move from list to list, and who waits gets them', async () => {
     await client.rpush('a', '1', '2', '3')

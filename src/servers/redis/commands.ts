@@ -14,6 +14,7 @@ import * as hashes from './handlers/hashes.ts'
 import * as keys from './handlers/keys.ts'
 import * as lists from './handlers/lists.ts'
 import * as pubsub from './handlers/pubsub.ts'
+import * as scans from './handlers/scan.ts'
 import * as server from './handlers/server.ts'
 import * as sets from './handlers/sets.ts'
 import * as sortedSets from './handlers/sorted-sets.ts'
@@ -139,7 +140,7 @@ const groups: { readonly [group: string]: readonly Row[] } = {
     ['touch', -2, 'readonly fast', many, '3.2', keys.touch, ''],
     ['type', 2, 'readonly fast', one, '1.0', keys.type, ''],
     ['keys', 2, 'readonly', none, '1.0', keys.keys, ''],
-    ['scan', -2, 'readonly', none, '2.8', keys.scan, 'MATCH, COUNT, TYPE'],
+    ['scan', -2, 'readonly', none, '2.8', scans.scan, 'MATCH, COUNT, TYPE'],
     ['randomkey', 1, 'readonly', none, '1.0', keys.randomKey, ''],
     ['rename', 3, 'write', [1, 2, 1], '1.0', keys.rename, ''],
     ['renamenx', 3, 'write fast', [1, 2, 1], '1.0', keys.renameNx, ''],
@@ -214,6 +215,7 @@ const groups: { readonly [group: string]: readonly Row[] } = {
     ['hincrby', 4, 'write fast', one, '2.0', hashes.hincrBy, ''],
     ['hincrbyfloat', 4, 'write fast', one, '2.6', hashes.hincrByFloat, ''],
     ['hstrlen', 3, 'readonly fast', one, '3.2', hashes.hstrlen, ''],
+    ['hscan', -3, 'readonly', one, '2.8', scans.scanOf('hash'), 'MATCH, COUNT, NOVALUES'],
   ],
   list: [
     ['lpush', -3, 'write fast', one, '1.0', lists.pushWith('left', false), ''],
@@ -255,6 +257,7 @@ const groups: { readonly [group: string]: readonly Row[] } = {
     ['scard', 2, 'readonly fast', one, '1.0', sets.scard, ''],
     ['spop', -2, 'write fast', one, '1.0', sets.spop, ''],
     ['srandmember', -2, 'readonly', one, '1.0', sets.srandmember, ''],
+    ['sscan', -3, 'readonly', one, '2.8', scans.scanOf('set'), 'MATCH, COUNT'],
   ],
   'sorted-set': [
     ['zadd', -4, 'write fast', one, '1.2', sortedSets.zadd, 'NX, XX, GT, LT, CH, INCR'],
@@ -262,6 +265,7 @@ const groups: { readonly [group: string]: readonly Row[] } = {
     ['zrem', -3, 'write fast', one, '1.2', removeFrom('zset'), ''],
     ['zscore', 3, 'readonly fast', one, '1.2', sortedSets.zscore, ''],
     ['zcard', 2, 'readonly fast', one, '1.2', sortedSets.zcard, ''],
+    ['zscan', -3, 'readonly', one, '2.8', scans.scanOf('zset'), 'MATCH, COUNT'],
     ['zrank', 3, 'readonly fast', one, '2.0', sortedSets.zrankFrom('lowest'), ''],
     ['zrevrank', 3, 'readonly fast', one, '2.0', sortedSets.zrankFrom('highest'), ''],
     ['zmscore', -3, 'readonly fast', one, '6.2', sortedSets.zmscore, ''],

@@ -46,28 +46,6 @@ export function keys(session: Session, request: Request): void {
   session.reply.bulks(live(session).filter(key => matches(pattern, key)))
 }
 
-/** The cursor is a place in the list of keys: all of them, in steps of COUNT. */
-export function scan(session: Session, request: Request): void {
-  if (!/^\d{1,20}$/.test(request.text(1))) fail('ERR invalid cursor')
-  let [pattern, count, wanted] = ['*', 10, '']
-  for (let at = 2; at < request.count; at += 2) {
-    if (has(request, at, 'MATCH', 1)) pattern = request.text(at + 1)
-    else if (has(request, at, 'COUNT', 1)) count = integer(request.text(at + 1))
-    else if (has(request, at, 'TYPE', 1)) wanted = request.text(at + 1).toLowerCase()
-    else fail(texts.syntax)
-  }
-  if (count < 1) fail(texts.syntax)
-  const cursor = Number(request.text(1))
-  const all = live(session)
-  const part = all.slice(cursor, cursor + count).filter(key => {
-    const entry = session.broker.keys.find(session.database, key)
-    return matches(pattern, key) && (wanted === '' || entry?.type === wanted)
-  })
-  session.reply.array(2)
-  session.reply.bulk(cursor + count >= all.length ? '0' : String(cursor + count))
-  session.reply.bulks(part)
-}
-
 export function randomKey(session: Session): void {
   const names = live(session)
   if (names.length === 0) return session.reply.null()
