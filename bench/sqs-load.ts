@@ -45,6 +45,19 @@ const targets = {
   delete: `DeleteMessage${suffix}`,
 }
 
+/** What an SDK sends besides. Neither broker has keys, so neither looks whether it is right. */
+const signed = [
+  'user-agent: aws-sdk-js/3.1169.0 ua/2.1 os/linux#6.1 lang/js md/nodejs#20.20 api/sqs#3.1169.0 m/E,N',
+  'amz-sdk-invocation-id: 0b6a1c7e-8f0b-4c68-9a1d-2f5d9a1c0001',
+  'amz-sdk-request: attempt=1; max=3',
+  'x-amz-date: 20261124T160000Z',
+  `x-amz-content-sha256: ${'0'.repeat(64)}`,
+  'authorization: AWS4-HMAC-SHA256 Credential=AKIDEXAMPLE/20261124/us-east-1/sqs/aws4_request, ' +
+    'SignedHeaders=amz-sdk-invocation-id;amz-sdk-request;content-length;content-type;host;' +
+    `x-amz-content-sha256;x-amz-date;x-amz-target, Signature=${'0'.repeat(64)}`,
+  '',
+].join('\r\n')
+
 const heads = new Map<string, string>()
 
 function requestOf(action: Action, input: string): string {
@@ -54,7 +67,7 @@ function requestOf(action: Action, input: string): string {
     head =
       `POST / HTTP/1.1\r\nhost: ${load.host}:${load.port}\r\n` +
       `x-amz-target: AmazonSQS.${targets[action]}\r\n` +
-      `content-type: application/x-amz-json-1.0\r\ncontent-length: ${input.length}\r\n\r\n`
+      `content-type: application/x-amz-json-1.0\r\n${signed}content-length: ${input.length}\r\n\r\n`
     heads.set(key, head)
   }
   return head + input

@@ -10,6 +10,7 @@ import type {
   Binding,
   Delivery,
   GroupInfo,
+  LogGlance,
   LogInfo,
   PendingInfo,
   PublishOutcome,
@@ -101,6 +102,8 @@ export interface EngineDoor {
   dropRoute(name: string, unless?: { used?: boolean }): Outcome<undefined>
   dropGroup(log: string, group: string): Outcome<undefined>
   log(name: string, options?: { touch?: boolean }): LogInfo | undefined
+  /** The little of `log` that is known without looking for it: for every message. */
+  glance(name: string): LogGlance | undefined
   route(name: string): RouteInfo | undefined
   group(log: string, group: string): GroupInfo | undefined
   pending(

@@ -36,6 +36,7 @@ import {
   type Delivery,
   defaultRoute,
   type GroupInfo,
+  type LogGlance,
   type LogInfo,
   type PendingInfo,
   type PublishOutcome,
@@ -201,6 +202,12 @@ class Engine implements EngineDoor {
     if (log === undefined) return undefined
     if (options.touch === true) log.traffic.usedAt = this.#core.ports.clock.monotonic()
     return logInfo(log)
+  }
+
+  glance(name: string): LogGlance | undefined {
+    const log = this.#state.logs.get(name)
+    if (log === undefined) return undefined
+    return { name, config: log.config, next: log.next, leased: log.queue?.leases.size ?? 0 }
   }
 
   route(name: string): RouteInfo | undefined {

@@ -8,7 +8,7 @@ import type { Core } from './core.ts'
 import { done, type Outcome, refused } from './errors.ts'
 import { giveBackLapsed } from './group-leasing.ts'
 import { rangesOf, writePositions } from './journal/effects.ts'
-import { kinds } from './journal/format.ts'
+import { type EntryRecord, kinds } from './journal/format.ts'
 import { once } from './lease-target.ts'
 import { limits } from './limits.ts'
 import type { Delivery, PendingInfo, QueueConfig, Settlement } from './model.ts'
@@ -30,6 +30,8 @@ interface Handed {
 export class Leasing {
   readonly #core: Core
   readonly #storing: Storing
+  /** What `#nextAlive` has read to find its position, if it had to. */
+  #alive: EntryRecord | undefined
 
   constructor(core: Core, storing: Storing) {
     this.#core = core
@@ -167,10 +169,13 @@ export class Leasing {
     barrier?: number,
     offeredNext = Infinity,
   ): number {
+    this.#alive = undefined
     for (;;) {
       const position = queue.next(lane, barrier)
       if (position < 0 || !queue.mayExpire) return position
-      const { expiresAt, time } = this.#core.state.record(log, position)
+      const record = this.#core.state.record(log, position)
+      const { expiresAt, time } = record
+      this.#alive = record
       if (expiresAt === undefined || expiresAt > now) return position
       if (position >= offeredNext && expiresAt === time) return position
       log.traffic.expired++
@@ -218,7 +223,7 @@ export class Leasing {
       while (deliveries.length < options.countMax && !log.traffic.paused) {
         const position = this.#nextAlive(log, queue, now, lane, barrier)
         if (position < 0) break
-        const record = state.record(log, position)
+        const record = this.#alive ?? state.record(log, position)
         positions.push(position)
         if (options.settled === true) {
           deliveries.push({ record, attempts: queue.attemptsOf(position) + 1 })

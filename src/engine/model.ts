@@ -258,6 +258,8 @@ export interface PublishOutcome {
   readonly error: 'not-found' | 'too-large' | 'disk-full' | 'overloaded' | 'invalid' | undefined
 }
 
+export type LogGlance = Pick<LogInfo, 'name' | 'config' | 'next' | 'leased'>
+
 export interface LogInfo {
   readonly name: string
   readonly config: LogConfig

@@ -204,12 +204,14 @@ function tooLarge(max: number): HttpBreach {
 }
 
 function headOf(text: string, headersMax: number): ParsedHead {
+  // A signed request's head is longer, and is never the same again: it is not even looked for.
+  if (text.length > headKnownLengthMax) return parseHead(text, headersMax)
   const known = headsKnown.get(text)
   if (known !== undefined) return known
   const parsed = parseHead(text, headersMax)
   const { headers } = parsed.head
   const isAnonymous = headers['authorization'] === undefined && headers['cookie'] === undefined
-  if (isAnonymous && text.length <= headKnownLengthMax) {
+  if (isAnonymous) {
     if (headsKnown.size >= headsKnownMax) headsKnown.clear()
     headsKnown.set(text, parsed)
   }
@@ -260,13 +262,22 @@ function readHeaders(
     const name = nameOf(text.slice(start, colon))
     if (++count > headersMax)
       throw new HttpBreach(431, `There are more than ${headersMax} headers.`)
-    const value = text.slice(colon + 1, end).trim()
+    const value = valueIn(text, colon + 1, end)
     const before = headers[name]
     headers[name] = before === undefined ? value : `${before}, ${value}`
     at = next
   }
   return headers
 }
+
+/** Nearly always one space is before the value, and none behind it. */
+function valueIn(text: string, from: number, end: number): string {
+  const start = text.charCodeAt(from) === space ? from + 1 : from
+  const isClean = text.charCodeAt(start) > space && text.charCodeAt(end - 1) > space
+  return isClean ? text.slice(start, end) : text.slice(from, end).trim()
+}
+
+const space = 0x20
 
 function nameOf(written: string): string {
   const known = namesKnown.get(written)

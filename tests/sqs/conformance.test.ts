@@ -504,6 +504,55 @@ describe('SQS and time', () => {
     assert.deepEqual(bodies(await inTime(receive(url, { WaitTimeSeconds: 20 }))), ['new'])
   })
 
+  it('moves so many messages a second, tells how far it is, and stops when it is cancelled', async () => {
+    const dead = await queue()
+    const { QueueArn: SourceArn } = await attributes(dead)
+    const policy = { deadLetterTargetArn: SourceArn, maxReceiveCount: 2 }
+    await queue({ RedrivePolicy: JSON.stringify(policy) })
+    const other = await queue()
+    const { QueueArn: DestinationArn } = await attributes(other)
+    for (let round = 0; round < 5; round++) {
+      const Entries = Array.from({ length: 10 }, (_, index) => ({
+        Id: `${index}`,
+        MessageBody: `${round}-${index}`,
+      }))
+      await client.send(new sdk.SendMessageBatchCommand({ QueueUrl: dead, Entries }))
+    }
+    const ready = async (url: string) => (await attributes(url))['ApproximateNumberOfMessages']
+    const newest = async () => {
+      const command = new sdk.ListMessageMoveTasksCommand({ SourceArn, MaxResults: 10 })
+      return (await client.send(command)).Results ?? []
+    }
+    const order = { SourceArn, DestinationArn, MaxNumberOfMessagesPerSecond: 20 }
+    const { TaskHandle } = await client.send(new sdk.StartMessageMoveTaskCommand(order))
+    await clock.advance('1s')
+    assert.equal(await ready(other), '20')
+    const [running] = await newest()
+    assert.equal(running?.Status, 'RUNNING')
+    assert.equal(running?.TaskHandle, TaskHandle)
+    assert.equal(running?.ApproximateNumberOfMessagesMoved, 20)
+    assert.equal(running?.ApproximateNumberOfMessagesToMove, 50)
+    await assert.rejects(client.send(new sdk.StartMessageMoveTaskCommand(order)), /already a task/)
+    const cancelled = await client.send(new sdk.CancelMessageMoveTaskCommand({ TaskHandle }))
+    assert.equal(cancelled.ApproximateNumberOfMessagesMoved, 20)
+    assert.equal((await newest())[0]?.Status, 'CANCELLING')
+    await clock.advance('10s')
+    const [stopped] = await newest()
+    assert.equal(stopped?.Status, 'CANCELLED')
+    assert.equal(stopped?.TaskHandle, undefined, 'only a running task has one')
+    assert.equal(await ready(dead), '30')
+    await assert.rejects(client.send(new sdk.CancelMessageMoveTaskCommand({ TaskHandle })))
+
+    await client.send(new sdk.StartMessageMoveTaskCommand({ SourceArn, DestinationArn }))
+    await clock.advance('1s')
+    const all = await newest()
+    assert.deepEqual(
+      all.map(({ Status }) => Status),
+      ['COMPLETED', 'CANCELLED'],
+    )
+    assert.equal(await ready(other), '50')
+  })
+
   it('changes the scope of deduplication a minute later, as AWS does', async () => {
     const url = await queue({ FifoQueue: 'true', ContentBasedDeduplication: 'true' })
     const twice = async () => {

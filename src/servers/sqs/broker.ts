@@ -85,7 +85,7 @@ export class SqsBroker {
 
   /** Undefined: there is no such queue. */
   find(name: string): QueueView | undefined {
-    const info = this.engine.log(name)
+    const info = this.engine.glance(name)
     return info?.config.queue === undefined ? undefined : this.view(info)
   }
 
@@ -93,7 +93,7 @@ export class SqsBroker {
     return this.find(name) ?? fail('QueueDoesNotExist', notFoundText)
   }
 
-  view(info: LogInfo): QueueView {
+  view(info: Pick<LogInfo, 'name' | 'config'>): QueueView {
     let view = this.#views.get(info.config)
     if (view === undefined) {
       const salt = md5(info.name)
@@ -105,12 +105,12 @@ export class SqsBroker {
 
   names(): string[] {
     const { engine } = this
-    return engine.logs().filter(name => engine.log(name)?.config.queue !== undefined)
+    return engine.logs().filter(name => engine.glance(name)?.config.queue !== undefined)
   }
 
   /** Changes what SQS keeps with a queue, and what the engine does accordingly. */
   relabel(view: QueueView, change: Partial<QueueLabel>): void {
-    const info = this.engine.log(view.name)
+    const info = this.engine.glance(view.name)
     if (info === undefined) fail('QueueDoesNotExist', notFoundText)
     const label = { ...view.label, modifiedAt: this.now, ...change }
     const outcome = this.engine.alter(

@@ -3,15 +3,16 @@
  * commit gate (I1): an answer is held until everything that it reveals is durable.
  */
 
-import { decodeUtf8 } from '../../base/bytes.ts'
 import type { Shape } from '../../wire/schema/json.ts'
 import { JsonBreach } from '../../wire/schema/json.ts'
 import { jsonAnswer, parseForm, treeOf, xmlAnswer, xmlError } from '../../wire/sqs/query.ts'
 import { signatureOf } from '../../wire/sqs/signature.ts'
+import { decodeText } from '../../wire/sqs/text.ts'
 import { authorize } from './access.ts'
 import type { SqsBroker } from './broker.ts'
 import { type Command, commands } from './commands.ts'
 import { fail, missing, SqsFailure, wireErrorOf } from './errors.ts'
+import { receivedJson, type Shown } from './message.ts'
 import { nameOfUrl } from './names.ts'
 import { answerPeek, isPeek } from './peek.ts'
 import { type Replies, Reply } from './replies.ts'
@@ -78,9 +79,7 @@ export class Request {
     const gate = reveals === 'changes' ? engine.gate : engine.recordGate
     const { shape, name } = this.command!
     if (this.protocol === 'json') {
-      const headers = { 'x-amzn-RequestId': this.#id, 'content-type': jsonType }
-      const body = shape === undefined ? '' : JSON.stringify(result)
-      this.#replies.hold(gate, new Reply(this.call, { status: 200, headers, body, lost }))
+      this.#finishJson(gate, shape === undefined ? '' : JSON.stringify(result), lost)
       return
     }
     const wantsJson = /^application\/json/.test(this.call.headers['accept'] ?? '')
@@ -91,6 +90,17 @@ export class Request {
     const body = wantsJson
       ? jsonAnswer(name, shape === undefined ? undefined : result, this.#id)
       : xmlAnswer(name, shape === undefined ? undefined : { shape, result }, this.#id)
+    this.#replies.hold(gate, new Reply(this.call, { status: 200, headers, body, lost }))
+  }
+
+  /** Of a receive. `lost`: the client has gone before the answer left. */
+  finishReceived(Messages: readonly Shown[], lost: () => void): void {
+    if (this.protocol === 'query') this.finish({ Messages }, 'records', lost)
+    else this.#finishJson(this.broker.engine.recordGate, receivedJson(Messages), lost)
+  }
+
+  #finishJson(gate: number, body: string, lost: (() => void) | undefined): void {
+    const headers = { 'x-amzn-RequestId': this.#id, 'content-type': jsonType }
     this.#replies.hold(gate, new Reply(this.call, { status: 200, headers, body, lost }))
   }
 
@@ -167,7 +177,7 @@ function readJson(call: HttpCall, target: string): Read {
   const command = targets.get(target) ?? commandNamed(target.slice(target.indexOf('.') + 1))
   if (call.body.length === 0) return { command, tree: {} }
   try {
-    return { command, tree: JSON.parse(decodeUtf8(call.body)) }
+    return { command, tree: JSON.parse(decodeText(call.body)) }
   } catch {
     fail('SerializationException', 'The request is not valid JSON.')
   }
@@ -176,7 +186,7 @@ function readJson(call: HttpCall, target: string): Read {
 function readQuery(call: HttpCall): Read {
   const at = call.path.indexOf('?')
   const parameters = parseForm(at < 0 ? '' : call.path.slice(at + 1))
-  for (const [name, value] of parseForm(decodeUtf8(call.body))) parameters.set(name, value)
+  for (const [name, value] of parseForm(decodeText(call.body))) parameters.set(name, value)
   const action = parameters.get('Action')
   if (action === undefined) {
     fail('UnknownOperationException', 'The request must contain the parameter Action.')

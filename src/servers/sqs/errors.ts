@@ -114,7 +114,7 @@ export const engineFailures: { readonly [Code in EngineErrorCode]: ErrorName } =
 }
 
 /** Throws what the engine's refusal means. */
-export function refuse(error: EngineErrorCode, detail: string): never {
+export function refuse(error: EngineErrorCode, detail: string = error): never {
   const sentence = error === 'not-found' ? notFoundText : `The request was refused: ${detail}`
   fail(engineFailures[error], sentence)
 }

@@ -89,7 +89,7 @@ function attributesFrom({ queue }: LogConfig, place: Place): Attributes {
   return attributes
 }
 
-export function viewOf(info: LogInfo, label: QueueLabel): QueueView {
+export function viewOf(info: Pick<LogInfo, 'name' | 'config'>, label: QueueLabel): QueueView {
   const { queue } = info.config
   const fifo = queue?.ordering === 'group-prefix'
   const number = (name: string) => Number(label.attributes[name] ?? fallbackOf(name, fifo) ?? 0)

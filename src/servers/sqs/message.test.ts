@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { it } from 'node:test'
-import { hasForbidden } from './message.ts'
+import { hasForbidden, receivedJson } from './message.ts'
 
 it('SQS takes every character of its list, and no other', () => {
   const isTaken = (code: number): boolean =>
@@ -16,4 +16,16 @@ it('SQS takes every character of its list, and no other', () => {
   assert.ok(hasForbidden('\udc00\ud800'))
   assert.ok(hasForbidden('😀\ud83d'))
   assert.ok(!hasForbidden('😀'))
+})
+
+it('writes received messages as JSON.stringify does', () => {
+  const MessageAttributes = { a: { DataType: 'String', StringValue: '"é"' } }
+  const rest = { MessageId: 'i', ReceiptHandle: 'r', MD5OfBody: 'm' }
+  const bodies = ['plain', 'a "b" \\ c', 'é', 'line\nline', '\u2028', '<&>', '\u007f', '😀']
+  const messages = bodies.flatMap(Body => [
+    { ...rest, Body },
+    { ...rest, Body, Attributes: { SenderId: '1' } },
+    { ...rest, Body, MD5OfMessageAttributes: 'd', MessageAttributes },
+  ])
+  assert.equal(receivedJson(messages), JSON.stringify({ Messages: messages }))
 })

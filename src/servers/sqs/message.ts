@@ -3,12 +3,13 @@
  * from whichever protocol it came. Records of AMQP are translated in `foreign.ts`.
  */
 
-import { decodeUtf8, utf8Bytes } from '../../base/bytes.ts'
+import { utf8Bytes } from '../../base/bytes.ts'
 import { type Delivery, formats, type StoredRecord } from '../../engine/model.ts'
 import type { Parsed } from '../../wire/schema/json.ts'
 import type * as wire from '../../wire/sqs/actions.ts'
 import { type AttributeValue, md5, md5OfAttributes } from '../../wire/sqs/digest.ts'
-import { decodeEnvelope, type Envelope } from '../../wire/sqs/envelope.ts'
+import { decodeEnvelope, type Envelope, identityIn } from '../../wire/sqs/envelope.ts'
+import { decodeText } from '../../wire/sqs/text.ts'
 import type { SqsBroker } from './broker.ts'
 import { fail } from './errors.ts'
 import { foreignEnvelope, textOfBody } from './foreign.ts'
@@ -19,6 +20,30 @@ import { messageIdAt, printHex, printReceipt, printUuid, sequenceNumberAt } from
 
 type GivenAttribute = Parsed<typeof wire.MessageAttribute>
 type GivenAttributes = { readonly [name: string]: GivenAttribute } | undefined
+
+/** What JSON writes otherwise than it is; what is beyond ASCII is left to the engine, too. */
+// biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for
+const escaped = /["\\\0-\x1f\x7f-\uffff]/
+
+/** `JSON.stringify({ Messages })`: 2 µs for 1 KB of plain text, where that takes 4. */
+export function receivedJson(messages: readonly Shown[]): string {
+  let text = '{"Messages":['
+  for (const message of messages) {
+    const { MessageId, ReceiptHandle, MD5OfBody, Body } = message
+    const body = escaped.test(Body) ? JSON.stringify(Body) : `"${Body}"`
+    if (text.length > 13) text += ','
+    text += `{"MessageId":"${MessageId}","ReceiptHandle":"${ReceiptHandle}","MD5OfBody":"${MD5OfBody}","Body":${body}`
+    const { Attributes, MD5OfMessageAttributes, MessageAttributes } = message
+    if (Attributes === undefined && MessageAttributes === undefined) text += '}'
+    else {
+      const more = { Attributes, MD5OfMessageAttributes, MessageAttributes }
+      text += `,${JSON.stringify(more).slice(1)}`
+    }
+  }
+  return `${text}]}`
+}
+
+const noAttributes: ReadonlyMap<string, AttributeValue> = new Map()
 
 // In
 
@@ -66,9 +91,9 @@ export function attributeBytesOf(given: GivenAttributes): number {
 export function attributesOf(
   given: GivenAttributes,
   kind: 'user' | 'system',
-): Map<string, AttributeValue> {
+): ReadonlyMap<string, AttributeValue> {
+  if (given === undefined) return noAttributes
   const attributes = new Map<string, AttributeValue>()
-  if (given === undefined) return attributes
   const entries = Object.entries(given)
   const wrong = (text: string) => fail('InvalidParameterValueException', text)
   if (entries.length > limits.attributesMax) {
@@ -156,9 +181,18 @@ export function messageOf(
   { holder, wanted, firstAt }: { holder: string; wanted: Wanted; firstAt: number },
 ): Shown {
   const { record } = delivery
-  const envelope = envelopeOf(view, record)
   const ours = record.format === formats.sqsAttributes
-  const body = ours ? decodeUtf8(record.body) : textOfBody(record.body)
+  const body = ours ? decodeText(record.body) : textOfBody(record.body)
+  if (ours && wanted.system.size === 0 && wanted.attributes.length === 0) {
+    const { id, bodyMd5 } = identityIn(record.envelope)
+    return {
+      MessageId: printUuid(id),
+      ReceiptHandle: printReceipt(view.label.salt, record.position, holder),
+      MD5OfBody: printHex(bodyMd5),
+      Body: body,
+    }
+  }
+  const envelope = envelopeOf(view, record)
   const attributes = chosen(envelope.attributes, wanted.attributes)
   const system = systemOf(broker, view, { delivery, envelope, firstAt }, wanted.system)
   const shown: Shown = {
@@ -175,7 +209,7 @@ export function messageOf(
   return shown
 }
 
-interface Shown {
+export interface Shown {
   MessageId: string
   ReceiptHandle: string
   MD5OfBody: string
@@ -184,8 +218,6 @@ interface Shown {
   MD5OfMessageAttributes?: string
   MessageAttributes?: ReturnType<typeof shownAttributes>
 }
-
-const noAttributes: ReadonlyMap<string, AttributeValue> = new Map()
 
 function chosen(
   attributes: ReadonlyMap<string, AttributeValue>,

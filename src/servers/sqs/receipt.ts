@@ -18,16 +18,33 @@ export function printReceipt(salt: string, position: number, holder: string): st
   return `AQEB${salt}.${position.toString(36)}.${holder}`
 }
 
-const receipt = /^AQEB([0-9a-f]{32})\.([0-9a-z]{1,11})\.([0-9a-z-]{1,40})$/
+const saltEnd = 36
+const positionDigitsMax = 11
+const holderMax = 40
 
-/** Undefined: this is no handle of ours. */
+/** Undefined: this is no handle of ours. Whether the salt is a queue's is for the caller. */
 export function parseReceipt(text: string): Receipt | undefined {
-  const parts = receipt.exec(text)
-  if (parts === null) return undefined
-  const position = Number.parseInt(parts[2]!, 36)
-  return Number.isSafeInteger(position)
-    ? { salt: parts[1]!, position, holder: parts[3]! }
-    : undefined
+  if (!text.startsWith('AQEB') || text.charCodeAt(saltEnd) !== dot) return undefined
+  const positionEnd = text.indexOf('.', saltEnd + 1)
+  const digitCount = positionEnd - saltEnd - 1
+  const holderLength = text.length - positionEnd - 1
+  if (digitCount < 1 || digitCount > positionDigitsMax) return undefined
+  if (holderLength < 1 || holderLength > holderMax) return undefined
+  let position = 0
+  for (let at = saltEnd + 1; at < positionEnd; at++) {
+    const digit = base36(text.charCodeAt(at))
+    if (digit < 0) return undefined
+    position = position * 36 + digit
+  }
+  if (!Number.isSafeInteger(position)) return undefined
+  return { salt: text.slice(4, saltEnd), position, holder: text.slice(positionEnd + 1) }
+}
+
+const dot = 0x2e
+
+function base36(code: number): number {
+  if (code >= 0x30 && code <= 0x39) return code - 0x30
+  return code >= 0x61 && code <= 0x7a ? code - 0x61 + 10 : -1
 }
 
 /** The 16 bytes of the id of the message at `position`; `salt` is 32 hexadecimal digits. */

@@ -37,16 +37,16 @@ export function checkBatch<T extends Entry>(
   return entries
 }
 
-/** Runs each entry; a failure is that entry's alone. Empty lists are left out, as AWS does. */
-export function runBatch<T extends Entry, R extends object>(
+/** Runs each entry, whose result must have its id; a failure is that entry's alone. Empty lists are left out, as AWS does. */
+export function runBatch<T extends Entry, R extends { readonly Id?: string }>(
   entries: readonly T[],
   run: (entry: T) => R,
 ) {
-  const successful: (R & { Id: string })[] = []
+  const successful: R[] = []
   const failures: { Id: string; SenderFault: boolean; Code: string; Message: string }[] = []
   for (const entry of entries) {
     try {
-      successful.push({ Id: entry.Id, ...run(entry) })
+      successful.push(run(entry))
     } catch (error) {
       if (!(error instanceof SqsFailure)) throw error
       const { query, senderFault } = wireErrorOf(error.code)

@@ -12,7 +12,7 @@ import type { Request } from '../connection.ts'
 import { fail, invalidValue, notFoundText, refuse, SqsFailure } from '../errors.ts'
 import { limits } from '../limits.ts'
 import type { QueueView } from '../mapping.ts'
-import { messageOf, type Wanted } from '../message.ts'
+import { messageOf, type Shown, type Wanted } from '../message.ts'
 import { checkId } from '../names.ts'
 
 type Input = Parsed<(typeof wire.ReceiveMessage)['request']>
@@ -86,14 +86,14 @@ function wantedOf(input: Input): Wanted {
 interface Taken {
   readonly holder: string
   readonly positions: readonly number[]
-  readonly Messages: object[] | undefined
+  readonly Messages: readonly Shown[] | undefined
 }
 
 /** Leases what there is now. */
 function take(request: Request, view: QueueView, plan: Plan): Taken {
   const { broker } = request
   const { engine } = broker
-  if (!view.fifo && engine.log(view.name)!.leased >= limits.inFlightMax) {
+  if (!view.fifo && engine.glance(view.name)!.leased >= limits.inFlightMax) {
     if (plan.waitMs > 0) return { holder: '', positions: [], Messages: undefined }
     fail('OverLimit', 'The maximum number of in flight messages is reached.')
   }
@@ -114,7 +114,7 @@ function shown(
   view: QueueView,
   delivery: Delivery,
   { holder, plan }: { readonly holder: string; readonly plan: Plan },
-): object {
+): Shown {
   const { salt } = view.label
   const { position } = delivery.record
   if (delivery.attempts === 1) {
@@ -131,7 +131,7 @@ function reply(request: Request, plan: Plan, { holder, positions, Messages }: Ta
     return
   }
   if (plan.attempt !== undefined) keepAttempt(request, plan, { holder, positions })
-  request.finish({ Messages }, 'records', () => giveBack(request, plan, { holder, positions }))
+  request.finishReceived(Messages, () => giveBack(request, plan, { holder, positions }))
 }
 
 /** The client has gone before it could have got them: they were never received. */

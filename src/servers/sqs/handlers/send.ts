@@ -55,7 +55,7 @@ export function sendBatch(request: Request, input: SentBatch) {
     runBatch(entries, entry => {
       const draft = draftOf(view, entry, traceOf(request))
       if (draft.bytes > view.messageBytesMax) tooLong('cannot be validated', view)
-      return store(broker, view, draft)
+      return store(broker, view, draft, entry.Id)
     }),
   )
 }
@@ -104,16 +104,13 @@ function tooLong(what: string, view: QueueView): never {
 }
 
 function draftOf(view: QueueView, input: Entry, trace: string | undefined): Draft {
+  const { MessageGroupId: group, MessageDeduplicationId: ownId, DelaySeconds: delay } = input
   const text = input.MessageBody
   if (text === undefined || text === '') missing('MessageBody')
   checkBody(text)
   const attributes = attributesOf(input.MessageAttributes, 'user')
-  const system = attributesOf(input.MessageSystemAttributes, 'system')
-  const named = system.size > 0
-  if (!named && trace !== undefined) {
-    system.set('AWSTraceHeader', { type: 'String', value: trace })
-  }
-  const { MessageGroupId: group, MessageDeduplicationId: ownId, DelaySeconds: delay } = input
+  const given = attributesOf(input.MessageSystemAttributes, 'system')
+  const named = given.size > 0
   if (group !== undefined) checkId('MessageGroupId', group)
   if (ownId !== undefined) checkId('MessageDeduplicationId', ownId)
   if (delay !== undefined && (delay < 0 || delay > limits.delaySecondsMax)) {
@@ -126,11 +123,12 @@ function draftOf(view: QueueView, input: Entry, trace: string | undefined): Draf
     if (delay !== undefined && delay > 0) invalidValue('DelaySeconds', delay, notHere)
     if (dedupeId === undefined && view.contentBased) dedupeId = sha256(text)
     if (dedupeId === undefined) fail(...noDeduplication)
-    system.set('MessageDeduplicationId', { type: 'String', value: dedupeId })
-  } else {
-    if (ownId !== undefined) invalidValue('MessageDeduplicationId', ownId, notHere)
-    if (group !== undefined) system.set('MessageGroupId', { type: 'String', value: group })
-  }
+  } else if (ownId !== undefined) invalidValue('MessageDeduplicationId', ownId, notHere)
+  const system = withTexts(given, {
+    AWSTraceHeader: named ? undefined : trace,
+    MessageDeduplicationId: dedupeId,
+    MessageGroupId: view.fifo ? undefined : group,
+  })
   const body = Buffer.from(text, 'utf8')
   return {
     body,
@@ -145,34 +143,46 @@ function draftOf(view: QueueView, input: Entry, trace: string | undefined): Draf
   }
 }
 
+/** Most messages have none: then nothing is made. */
+function withTexts(
+  given: ReadonlyMap<string, AttributeValue>,
+  more: { readonly [name: string]: string | undefined },
+): ReadonlyMap<string, AttributeValue> {
+  let all: Map<string, AttributeValue> | undefined
+  for (const name in more) {
+    const value = more[name]
+    if (value === undefined) continue
+    all ??= new Map(given)
+    all.set(name, { type: 'String', value })
+  }
+  return all ?? given
+}
+
 /** A duplicate answers what the first one was answered. */
-function store(broker: SqsBroker, view: QueueView, draft: Draft): Result {
+function store(broker: SqsBroker, view: QueueView, draft: Draft, id?: string): Result {
   const { engine } = broker
   const { salt } = view.label
-  const { next } = engine.log(view.name)!
-  const id = messageIdAt(salt, next)
-  const outcome = engine.append(view.name, [
-    {
-      format: formats.sqsAttributes,
-      envelope: encodeEnvelope({
-        id,
-        bodyMd5: parseHex(draft.bodyMd5),
-        attributes: draft.attributes,
-        system: draft.system,
-      }),
-      body: draft.body,
-      group: view.fifo ? draft.group : undefined,
-      dedupeId: view.fifo ? dedupeKey(view, draft, broker.now) : undefined,
-      dueAt: draft.delayMs > 0 ? broker.now + draft.delayMs : undefined,
-      priority: view.fifo ? undefined : broker.fairness.levelFor(view, draft.group),
-    },
-  ])
-  if (!outcome.ok) refuse(outcome.error, outcome.detail)
-  const [{ position, duplicate } = { position: next, duplicate: false }] = outcome.value
-  const result: Result = {
-    MessageId: printUuid(duplicate ? messageIdAt(salt, position) : id),
-    MD5OfMessageBody: draft.bodyMd5,
-  }
+  const { next } = engine.glance(view.name)!
+  const messageId = messageIdAt(salt, next)
+  const position = engine.appendOne(view.name, {
+    format: formats.sqsAttributes,
+    envelope: encodeEnvelope({
+      id: messageId,
+      bodyMd5: parseHex(draft.bodyMd5),
+      attributes: draft.attributes,
+      system: draft.system,
+    }),
+    body: draft.body,
+    group: view.fifo ? draft.group : undefined,
+    dedupeId: view.fifo ? dedupeKey(view, draft, broker.now) : undefined,
+    dueAt: draft.delayMs > 0 ? broker.now + draft.delayMs : undefined,
+    priority: view.fifo ? undefined : broker.fairness.levelFor(view, draft.group),
+  })
+  if (typeof position === 'string') refuse(position)
+  const MessageId = printUuid(position === next ? messageId : messageIdAt(salt, position))
+  const MD5OfMessageBody = draft.bodyMd5
+  const result: Result =
+    id === undefined ? { MessageId, MD5OfMessageBody } : { Id: id, MessageId, MD5OfMessageBody }
   if (draft.attributes.size > 0) result.MD5OfMessageAttributes = md5OfAttributes(draft.attributes)
   const system = systemDigest(draft.system, draft.trace)
   if (system !== undefined) result.MD5OfMessageSystemAttributes = system
@@ -181,6 +191,7 @@ function store(broker: SqsBroker, view: QueueView, draft: Draft): Result {
 }
 
 interface Result {
+  readonly Id?: string
   MessageId: string
   MD5OfMessageBody: string
   MD5OfMessageAttributes?: string
@@ -192,7 +203,7 @@ function systemDigest(
   system: ReadonlyMap<string, AttributeValue>,
   fromCall: string | undefined,
 ): string | undefined {
-  const trace = system.get('AWSTraceHeader')
+  const trace = system.size === 0 ? undefined : system.get('AWSTraceHeader')
   if (trace === undefined || trace.value === fromCall) return undefined
   return md5OfAttributes(new Map([['AWSTraceHeader', trace]]))
 }

@@ -33,7 +33,12 @@ export function deleteMessageBatch(
   const { broker } = request
   const view = broker.queue(request.queueName(input.QueueUrl))
   const entries = checkBatch(input.Entries, 'DeleteMessageBatchRequestEntry')
-  return broker.engine.batch(() => runBatch(entries, entry => remove(request, view, entry)))
+  return broker.engine.batch(() =>
+    runBatch(entries, entry => {
+      remove(request, view, entry)
+      return { Id: entry.Id }
+    }),
+  )
 }
 
 export function changeVisibility(request: Request, input: Queued & VisibilityEntry): undefined {
@@ -50,7 +55,12 @@ export function changeVisibilityBatch(
   const { broker } = request
   const view = broker.queue(request.queueName(input.QueueUrl))
   const entries = checkBatch(input.Entries, 'ChangeMessageVisibilityBatchRequestEntry')
-  return broker.engine.batch(() => runBatch(entries, entry => change(request, view, entry)))
+  return broker.engine.batch(() =>
+    runBatch(entries, entry => {
+      change(request, view, entry)
+      return { Id: entry.Id }
+    }),
+  )
 }
 
 function receiptOf(view: QueueView, text: string): Receipt {
@@ -62,25 +72,25 @@ function receiptOf(view: QueueView, text: string): Receipt {
   )
 }
 
-function remove({ broker }: Request, view: QueueView, { ReceiptHandle }: DeleteEntry): object {
+function remove({ broker }: Request, view: QueueView, { ReceiptHandle }: DeleteEntry): void {
   const { position, holder, salt } = receiptOf(view, ReceiptHandle)
   const { engine } = broker
   const target = { log: view.name }
   const outcome = engine.settle(target, holder, [position], { kind: 'done' })
   if (outcome.ok) {
     broker.firstReceives.forget(salt, position)
-    return {}
+    return
   }
   if (outcome.error !== 'not-leased') refuse(outcome.error, outcome.detail)
-  if (!isThere(broker, view, position)) return {}
+  if (!isThere(broker, view, position)) return
   if (view.fifo) {
     invalidValue('ReceiptHandle', ReceiptHandle, 'The receipt handle has expired.')
   }
   // Visible again: nobody else has it, so it may go. Received again: the newer handle counts.
-  if (engine.pending(target, { positions: [position] }).length > 0) return {}
+  if (engine.pending(target, { positions: [position] }).length > 0) return
   const trimmed = engine.trim(view.name, { positions: [position] })
   if (!trimmed.ok) refuse(trimmed.error, trimmed.detail)
-  return {}
+  return
 }
 
 function isThere({ engine }: Request['broker'], view: QueueView, position: number): boolean {
@@ -92,7 +102,7 @@ function change(
   { broker }: Request,
   view: QueueView,
   { ReceiptHandle, VisibilityTimeout: seconds }: VisibilityEntry,
-): object {
+): void {
   const { position, holder } = receiptOf(view, ReceiptHandle)
   if (seconds === undefined) missing('VisibilityTimeout')
   if (seconds < 0 || seconds > limits.visibilitySecondsMax) {
@@ -109,7 +119,7 @@ function change(
       invalidValue('ReceiptHandle', ReceiptHandle, reason)
     }
     // AWS accepts it for a message of a standard queue that has become visible again.
-    if (lease === undefined && !view.fifo) return {}
+    if (lease === undefined && !view.fifo) return
     fail('MessageNotInflight', 'The specified message is not in flight.')
   }
   const leaseMs = seconds * 1000
@@ -122,5 +132,5 @@ function change(
       ? engine.settle(target, lease.holder, [position], { kind: 'return' })
       : engine.extend(target, [position], { leaseMs })
   if (!outcome.ok) refuse(outcome.error, outcome.detail)
-  return {}
+  return
 }
