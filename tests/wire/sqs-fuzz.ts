@@ -1,8 +1,8 @@
 /**
  * Sends broken requests to the SQS server, as bytes of HTTP, in both protocols: wrong types, absurd
- * lengths, deep nesting, cut and flipped bytes, chunks of odd sizes. Each request that is whole must
- * have one answer in AWS' form, none may be our own failure, and a queue beside must work on. A run
- * depends on its seed alone; a failure prints the line that repeats it.
+ * lengths, deep nesting, cut and flipped bytes, chunks of odd sizes. Each request that is whole
+ * must have one answer in AWS' form, none may be our own failure, and a queue beside must work on.
+ * A run depends on its seed alone; a failure prints the line that repeats it.
  *
  *     node dist/tests/wire/sqs-fuzz.js [--runs 100000] [--seed 1]
  */

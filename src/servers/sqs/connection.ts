@@ -3,11 +3,11 @@
  * commit gate (I1): an answer is held until everything that it reveals is durable.
  */
 
+import { decodeUtf8 } from '../../base/bytes.ts'
 import type { Shape } from '../../wire/schema/json.ts'
 import { JsonBreach } from '../../wire/schema/json.ts'
 import { jsonAnswer, parseForm, treeOf, xmlAnswer, xmlError } from '../../wire/sqs/query.ts'
 import { signatureOf } from '../../wire/sqs/signature.ts'
-import { decodeText } from '../../wire/sqs/text.ts'
 import { authorize } from './access.ts'
 import type { SqsBroker } from './broker.ts'
 import { type Command, commands } from './commands.ts'
@@ -177,7 +177,7 @@ function readJson(call: HttpCall, target: string): Read {
   const command = targets.get(target) ?? commandNamed(target.slice(target.indexOf('.') + 1))
   if (call.body.length === 0) return { command, tree: {} }
   try {
-    return { command, tree: JSON.parse(decodeText(call.body)) }
+    return { command, tree: JSON.parse(decodeUtf8(call.body)) }
   } catch {
     fail('SerializationException', 'The request is not valid JSON.')
   }
@@ -186,7 +186,7 @@ function readJson(call: HttpCall, target: string): Read {
 function readQuery(call: HttpCall): Read {
   const at = call.path.indexOf('?')
   const parameters = parseForm(at < 0 ? '' : call.path.slice(at + 1))
-  for (const [name, value] of parseForm(decodeText(call.body))) parameters.set(name, value)
+  for (const [name, value] of parseForm(decodeUtf8(call.body))) parameters.set(name, value)
   const action = parameters.get('Action')
   if (action === undefined) {
     fail('UnknownOperationException', 'The request must contain the parameter Action.')

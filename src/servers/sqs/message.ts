@@ -3,13 +3,12 @@
  * from whichever protocol it came. Records of AMQP are translated in `foreign.ts`.
  */
 
-import { utf8Bytes } from '../../base/bytes.ts'
+import { decodeUtf8, utf8Bytes } from '../../base/bytes.ts'
 import { type Delivery, formats, type StoredRecord } from '../../engine/model.ts'
 import type { Parsed } from '../../wire/schema/json.ts'
 import type * as wire from '../../wire/sqs/actions.ts'
 import { type AttributeValue, md5, md5OfAttributes } from '../../wire/sqs/digest.ts'
 import { decodeEnvelope, type Envelope, identityIn } from '../../wire/sqs/envelope.ts'
-import { decodeText } from '../../wire/sqs/text.ts'
 import type { SqsBroker } from './broker.ts'
 import { fail } from './errors.ts'
 import { foreignEnvelope, textOfBody } from './foreign.ts'
@@ -182,7 +181,7 @@ export function messageOf(
 ): Shown {
   const { record } = delivery
   const ours = record.format === formats.sqsAttributes
-  const body = ours ? decodeText(record.body) : textOfBody(record.body)
+  const body = ours ? decodeUtf8(record.body) : textOfBody(record.body)
   if (ours && wanted.system.size === 0 && wanted.attributes.length === 0) {
     const { id, bodyMd5 } = identityIn(record.envelope)
     return {

@@ -75,7 +75,9 @@ function putShort(text: string): void {
   writer.view.setUint16(at, writer.end - at - 2)
 }
 
-/** The parts that every receive shows, borrowed. Throws `WireError` for bytes that are no envelope. */
+/**
+ * The parts that every receive shows, borrowed. Throws `WireError` for bytes that are no envelope.
+ */
 export function identityIn(bytes: Uint8Array): Pick<Envelope, 'id' | 'bodyMd5'> {
   if (bytes.length < 34 || bytes[0] !== version) {
     throw new WireError(1, 'an envelope of another version', 0)

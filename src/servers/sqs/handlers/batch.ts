@@ -37,7 +37,10 @@ export function checkBatch<T extends Entry>(
   return entries
 }
 
-/** Runs each entry, whose result must have its id; a failure is that entry's alone. Empty lists are left out, as AWS does. */
+/**
+ * Runs each entry, whose result must have its id; a failure is that entry's alone. Empty lists are
+ * left out, as AWS does.
+ */
 export function runBatch<T extends Entry, R extends { readonly Id?: string }>(
   entries: readonly T[],
   run: (entry: T) => R,
