@@ -354,8 +354,8 @@ describe('SQS, seen through the AWS SDK', () => {
     for (const body of ['taken', 'there']) await send(url, body)
     await send(url, 'later', { DelaySeconds: 900 })
     await receive(url, { MaxNumberOfMessages: 1 })
-    const look = async (more: string) => {
-      const page = `${broker.endpoint}/_aws/sqs/messages?QueueUrl=${url}${more}`
+    const look = async (more: string, of = url) => {
+      const page = `${broker.endpoint}/_aws/sqs/messages?QueueUrl=${of}${more}`
       const response = await fetch(page, { headers: { accept: 'application/json' } })
       const { ReceiveMessageResponse: answer } = JSON.parse(await response.text())
       const { Message } = answer.ReceiveMessageResult
@@ -368,6 +368,14 @@ describe('SQS, seen through the AWS SDK', () => {
     assert.deepEqual(await look(''), ['there 0 true'])
     assert.deepEqual(await look('&ShowInvisible=true'), ['taken 1 false', 'there 0 true'])
     assert.deepEqual(await look('&ShowDelayed=true'), ['there 0 true', 'later 0 false'])
+    const ordered = await queue({ FifoQueue: 'true', ContentBasedDeduplication: 'true' })
+    for (const body of ['a1', 'a2', 'b1']) {
+      await send(ordered, body, { MessageGroupId: body.slice(0, 1) })
+    }
+    await receive(ordered, { MaxNumberOfMessages: 1 })
+    assert.deepEqual(await look('', ordered), ['b1 0 true'], 'its group holds up a2')
+    const all = ['a1 1 false', 'a2 0 false', 'b1 0 true']
+    assert.deepEqual(await look('&ShowInvisible=true', ordered), all)
     const asEndpoint = new sdk.SQSClient({
       endpoint: `${broker.endpoint}/_aws/sqs/messages`,
       region: 'eu-west-1',

@@ -78,8 +78,9 @@ function messagesOf(
 ): Shown[] {
   const { engine } = broker
   const bounds = { countMax: limits.pageMax, bytesMax: limits.requestBytesMax }
+  // Of a FIFO queue it is those in flight that tell what is held up behind them.
   const found =
-    shows.invisible || shows.delayed
+    shows.invisible || shows.delayed || view.fifo
       ? engine.read(view.name, { position: 0 }, bounds)
       : engine.peek(view.name, { countMax: limits.pageMax })
   const records = found.ok ? found.value : []
@@ -91,12 +92,15 @@ function messagesOf(
       )
       .map(standing => [standing.position, standing]),
   )
+  const heldUp = new Set<string | undefined>()
   return records.flatMap(record => {
     const standing = standings.get(record.position)
     if (standing === undefined) return []
-    if (standing.state === 'leased' && !shows.invisible) return []
-    if (standing.state === 'delayed' && !shows.delayed) return []
-    return [shown(broker, view, record, standing)]
+    const { state } = standing
+    if (view.fifo && state === 'leased') heldUp.add(record.group)
+    const isVisible = state === 'ready' && !heldUp.has(record.group)
+    if (state === 'delayed' ? !shows.delayed : !isVisible && !shows.invisible) return []
+    return [shown(broker, view, record, { standing, isVisible })]
   })
 }
 
@@ -104,14 +108,17 @@ function shown(
   broker: SqsBroker,
   view: QueueView,
   record: StoredRecord,
-  { attempts, state }: Standing,
+  {
+    standing: { attempts, state },
+    isVisible,
+  }: { readonly standing: Standing; readonly isVisible: boolean },
 ): Shown {
   const firstAt = broker.firstReceives.of(view.label.salt, record.position) ?? 0
   const wanted = { system: new Set(['All']), attributes: ['All'] }
   const delivery = { record, attempts }
   const message = messageOf(broker, view, delivery, { holder: requestId, wanted, firstAt })
   const standing = {
-    IsVisible: String(state === 'ready'),
+    IsVisible: String(isVisible),
     IsDelayed: String(state === 'delayed'),
   }
   return {
