@@ -112,7 +112,12 @@ function ConnectionsPage() {
 function Details({ of }: { readonly of: Connection }) {
   const text = Object.entries(of.details)
     .filter(([, value]) => value !== '' && value !== 0 && value !== false)
-    .map(([name, value]) => `${name} ${value}`)
+    .map(([name, value]) => `${wordsOf(name)} ${value}`)
     .join(', ')
-  return <small>{text || '–'}</small>
+  return <small class="connection-details">{text || '–'}</small>
+}
+
+/** `heartbeatSeconds` as people write it. */
+function wordsOf(name: string): string {
+  return name.replace(/[A-Z]/g, letter => ` ${letter.toLowerCase()}`)
 }

@@ -70,12 +70,6 @@ export function RouteList() {
           columns={[
             { id: 'name', title: 'Name', cell: row => shownName(row.name) },
             { id: 'kind', title: 'Kind', cell: row => row.config.kind },
-            { id: 'bindings', title: 'Bound to', cell: row => <Targets of={row} /> },
-            {
-              id: 'rest',
-              title: 'Else to',
-              cell: row => (row.config.alternate == null ? '–' : shownName(row.config.alternate)),
-            },
             ...(isReadOnly()
               ? []
               : [
@@ -108,6 +102,12 @@ export function RouteList() {
                     ),
                   },
                 ]),
+            { id: 'bindings', title: 'Bound to', cell: row => <Targets of={row} /> },
+            {
+              id: 'rest',
+              title: 'Else to',
+              cell: row => (row.config.alternate == null ? '–' : shownName(row.config.alternate)),
+            },
           ]}
           rows={list.value.value ?? []}
           rowId={row => row.name}
