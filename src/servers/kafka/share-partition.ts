@@ -154,15 +154,7 @@ export class SharePartition {
     { holder, until }: { readonly holder: string; readonly until: number },
   ): boolean {
     if (batches.some(({ first, last }) => !this.#holds(first, last, holder))) return false
-    for (const { first, last, types } of batches) {
-      if (types.length === 1) {
-        this.#settle(first, last, types[0]!, until)
-        continue
-      }
-      for (const [index, type] of types.entries()) {
-        this.#settle(first + index, first + index, type, until)
-      }
-    }
+    for (const batch of batches) this.#settle(segmentsOf(batch), until)
     return true
   }
 
@@ -177,12 +169,27 @@ export class SharePartition {
     return false
   }
 
-  #settle(first: number, last: number, type: number, until: number): void {
-    this.#change(first, last, run => {
-      if (type === acknowledgeTypes.renew) run.until = until
-      else if (type === acknowledgeTypes.release) this.#free(run)
-      else run.state = 'done'
-    })
+  /** One pass over all runs, however many fates there are. */
+  #settle(segments: readonly Segment[], until: number): void {
+    const runs: Run[] = []
+    let index = 0
+    for (const run of this.#runs) {
+      let from = run.first
+      for (; index < segments.length && segments[index]!.first <= run.last; index++) {
+        const { first, last, type } = segments[index]!
+        if (first > from) runs.push({ ...run, first: from, last: first - 1 })
+        const piece = { ...run, first: Math.max(from, first), last: Math.min(run.last, last) }
+        if (type === acknowledgeTypes.renew) piece.until = until
+        else if (type === acknowledgeTypes.release) this.#free(piece)
+        else piece.state = 'done'
+        runs.push(piece)
+        from = piece.last + 1
+        if (last > run.last) break
+      }
+      if (from <= run.last) runs.push({ ...run, first: from })
+    }
+    this.#runs = runs
+    this.#tidy()
   }
 
   /** Available again, unless it has been tried often enough. */
@@ -258,6 +265,24 @@ export class SharePartition {
     this.#runs = runs
     this.start = runs[0]?.first ?? this.end
   }
+}
+
+interface Segment {
+  readonly first: number
+  last: number
+  readonly type: number
+}
+
+/** Neighbours with one fate are one. */
+function segmentsOf({ first, last, types }: Acknowledgement): Segment[] {
+  if (types.length === 1) return [{ first, last, type: types[0]! }]
+  const segments: Segment[] = []
+  for (const [index, type] of types.entries()) {
+    const before = segments[segments.length - 1]
+    if (before?.type === type) before.last++
+    else segments.push({ first: first + index, last: first + index, type })
+  }
+  return segments
 }
 
 function isSame(left: Run, right: Run): boolean {
