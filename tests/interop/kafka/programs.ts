@@ -49,7 +49,18 @@ const programs: readonly Program[] = [
   { name: 'librdkafka', folder: 'librdkafka', prepare: python, expected: orderStory },
   { name: 'kafka-python', folder: 'kafka-python', prepare: python, expected: orderStory },
   { name: 'franz-go', folder: 'go', prepare: go, expected: orderStory },
-  { name: 'the Java client', folder: 'java', prepare: java, expected: orderStory },
+  {
+    name: 'the Java client',
+    folder: 'java',
+    prepare: folders => java(folders, 'Story'),
+    expected: orderStory,
+  },
+  {
+    name: 'share groups of the Java client',
+    folder: 'java',
+    prepare: folders => java(folders, 'Share'),
+    expected: { shared: 60, twice: 0, deliveries: 140, most: 5, state: 'Empty' },
+  },
 ]
 
 export const kafkaPrograms: Suite = { name: 'kafka/programs', run }
@@ -130,13 +141,22 @@ async function go({ source, cache }: Folders): Promise<readonly string[]> {
   return [program]
 }
 
-async function java({ source, cache }: Folders): Promise<readonly string[]> {
+async function java(
+  { source, cache }: Folders,
+  program: 'Story' | 'Share',
+): Promise<readonly string[]> {
   const jars = join(cache, 'jars')
   const classes = join(cache, 'classes')
   const copy = ['dependency:copy-dependencies', `-DoutputDirectory=${jars}`]
   const pom = join(source, 'pom.xml')
   await runFile('mvn', ['--batch-mode', '--quiet', '-f', pom, ...copy], { timeout: fetchMs })
-  const compile = ['-cp', join(jars, '*'), '-d', classes, join(source, 'story.java')]
+  const compile = [
+    '-cp',
+    join(jars, '*'),
+    '-d',
+    classes,
+    join(source, `${program.toLowerCase()}.java`),
+  ]
   await runFile('javac', compile, { timeout: fetchMs })
-  return ['java', '-cp', `${classes}:${join(jars, '*')}`, 'Story']
+  return ['java', '-cp', `${classes}:${join(jars, '*')}`, program]
 }
