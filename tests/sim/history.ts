@@ -48,6 +48,16 @@ export class History {
     return Math.max(0, first)
   }
 
+  /** Whether each state that may come back when so much was released has this record. */
+  isSafe(released: number, log: string, record: { position: number; id: string }): boolean {
+    const models = this.#snapshots[this.floor(released)]?.models ?? []
+    return models.some(model =>
+      model.logs
+        .get(log)
+        ?.records.some(({ position, id }) => position === record.position && id === record.id),
+    )
+  }
+
   /**
    * The models that fit what is there after a start, of the snapshots from `floor` on (I1, I2).
    * History goes on from them.

@@ -350,7 +350,8 @@ export class Simulation {
   }
 
   /** The engine hands a record to a subscriber, from one of its turns. */
-  #delivered(queue: string, draft: SubscriberDraft, { record, attempts }: Delivery): void {
+  #delivered(queue: string, draft: SubscriberDraft, delivery: Delivery): void {
+    const { record, attempts } = delivery
     const { position } = record
     const got = { holder: draft.holder, position, id: idOf(record), attempts }
     this.counters.deliveries++
@@ -376,9 +377,18 @@ export class Simulation {
         `${queue} handed ${JSON.stringify(got)}, the model says ${nextText}`,
       )
     })
+    this.#checkStored(queue, got, delivery)
     // A block may be full, and written, between the leases and what the subscriber makes of them.
     if (this.#keptInside++ < keptInsideMax) this.#keep(this.#engine.gate)
     this.#react(queue, draft, position)
+  }
+
+  /** A record that is said to be on the disk must come back after whatever happens now (I1). */
+  #checkStored(queue: string, got: Expected, { record, stored }: Delivery): void {
+    if (stored !== true || record.transient) return
+    if (this.#engine.log(queue)?.config.durable !== true) return
+    const isSafe = this.#history.isSafe(this.#engine.released, queue, got)
+    demand(isSafe, 'I1', `${queue} says that ${got.id} at ${got.position} is on the disk`)
   }
 
   /** What a subscriber does from inside the call that hands it a record. */
