@@ -41,7 +41,7 @@ import {
   printPosition,
 } from './names.ts'
 import { commitOffsets, committedOffsets, nobody, offsetsAt, partitionsOf } from './offsets.ts'
-import { Producer } from './producer.ts'
+import { type Landed, Producer } from './producer.ts'
 import { audienceHeader, Reader, type ReaderSetup } from './reader.ts'
 import { storedOf } from './records.ts'
 import { cautionsOf, supportOf } from './support.ts'
@@ -80,6 +80,8 @@ class KafkaDriver implements Driver {
   readonly #movers = new Map<string, Mover>()
   readonly #kinds = new Map<string, Endpoint['kind']>()
   readonly #groups = new Map<string, Set<string>>()
+  /** Sends of which it is not known yet where they go. */
+  #placing = 0
   /** Where the next run of each topic goes. */
   readonly #turns = new Map<string, number>()
 
@@ -141,18 +143,47 @@ class KafkaDriver implements Driver {
     }
   }
 
+  /** In the order of the calls: what can be placed at once is, unless one before it could not. */
   async send(messages: readonly Outgoing[]): Promise<readonly SendResult[]> {
-    const records = await this.#place(messages)
-    return Promise.all(
-      records.map(async (record): Promise<SendResult> => {
-        try {
-          if (record instanceof Error) throw record
-          return sent(await this.#producer.send(record))
-        } catch (error) {
-          return { ok: false, error: failure(error, 'a send') }
+    if (this.#placing === 0) {
+      const counts = new Map<string, number>()
+      const placed = messages.map(message => this.#placeNow(message, counts))
+      if (!placed.includes(undefined)) return this.#produce(placed as OutRecord[])
+    }
+    this.#placing++
+    let producing: Promise<readonly SendResult[]>
+    try {
+      producing = this.#produce(await this.#place(messages))
+    } finally {
+      this.#placing--
+    }
+    return producing
+  }
+
+  #produce(records: readonly (OutRecord | Error)[]): Promise<readonly SendResult[]> {
+    const results = records.map(record => {
+      return new Promise<SendResult>(resolve => {
+        const told = {
+          resolve: (landed: Landed) => resolve(sent(landed)),
+          reject: (error: unknown) => resolve(unsent(error)),
         }
-      }),
-    )
+        if (record instanceof Error) told.reject(record)
+        else if (!this.#producer.post(record, told)) {
+          this.#producer.send(record).then(told.resolve, told.reject)
+        }
+      })
+    })
+    return Promise.all(results)
+  }
+
+  post(message: Outgoing, done: (result: SendResult) => void): boolean {
+    if (this.#placing > 0) return false
+    const record = this.#placeNow(message, undefined)
+    if (record === undefined) return false
+    return this.#producer.post(record, {
+      resolve: landed => done(sent(landed)),
+      reject: error => done(unsent(error)),
+    })
   }
 
   /** Which topic and partition each message goes to; an error where there is no such topic. */
@@ -170,16 +201,27 @@ class KafkaDriver implements Driver {
   }
 
   async #placeOne(message: Outgoing, counts: Map<string, number>): Promise<OutRecord> {
+    if (message.delayMs > 0) return this.#placeLater(message)
+    const { name } = message.to
+    await this.#cluster.topic(name)
+    const record = this.#placeNow(message, counts)
+    if (record === undefined) throw failure('UNKNOWN_TOPIC_OR_PARTITION', name)
+    return record
+  }
+
+  /** Undefined: its topic is not known, or it waits first, in one that may have to be made. */
+  #placeNow(message: Outgoing, counts: Map<string, number> | undefined): OutRecord | undefined {
     const { to, delayMs, key, group } = message
-    if (delayMs > 0) return this.#placeLater(message)
-    const { leaders } = await this.#cluster.topic(to.name)
-    const headers =
-      group === undefined ? message.headers : { ...message.headers, [audienceHeader]: group }
+    const leaders = delayMs > 0 ? undefined : this.#cluster.known(to.name)?.leaders
+    if (leaders === undefined) return undefined
     const isKeyed = to.keyed && key !== undefined && key !== ''
     const partition = isKeyed
       ? this.#partitionOfKey(key, leaders.length)
       : this.#nextPartition(to, leaders.length, counts)
-    return outRecord({ ...message, headers }, { topic: to.name, partition })
+    const where = { topic: to.name, partition }
+    if (group === undefined) return outRecord(message, where)
+    const headers = { ...message.headers, [audienceHeader]: group }
+    return outRecord({ ...message, headers }, where)
   }
 
   /** As all clients of Kafka do it, so that those in other languages agree. */
@@ -188,9 +230,10 @@ class KafkaDriver implements Driver {
     return defaultPartitioner({ topic: '', value: bytes, key: bytes }, bytes) % count
   }
 
-  #nextPartition(to: Endpoint, count: number, counts: Map<string, number>): number {
-    const index = counts.get(to.name) ?? 0
-    counts.set(to.name, index + 1)
+  /** Without counts: the only message of its call. */
+  #nextPartition(to: Endpoint, count: number, counts: Map<string, number> | undefined): number {
+    const index = counts?.get(to.name) ?? 0
+    counts?.set(to.name, index + 1)
     if (index % runCount[to.kind] === 0) {
       this.#turns.set(to.name, (this.#turns.get(to.name) ?? this.#context.random.uint32()) + 1)
     }
@@ -479,4 +522,8 @@ function gone(name: string): ClientError {
 function foreign(): ClientError {
   const why = 'a message of another connection cannot be settled in this commit.'
   return new ClientError({ code: 'SPILLWAY_E_FOREIGN', backend, why })
+}
+
+function unsent(error: unknown): SendResult {
+  return { ok: false, error: failure(error, 'a send') }
 }

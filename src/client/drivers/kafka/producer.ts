@@ -55,13 +55,28 @@ export class Producer {
     const { leaders } = await this.#cluster.topic(record.topic)
     const node = leaders[record.partition]
     if (node === undefined) throw failure('UNKNOWN_TOPIC_OR_PARTITION', record.topic)
-    const bytes = sizeOf(record)
     return new Promise((resolve, reject) => {
-      const queue = this.#nodes.get(node) ?? { waiting: [], isSending: false }
-      this.#nodes.set(node, queue)
-      queue.waiting.push({ record, bytes, resolve, reject })
-      if (!queue.isSending) void this.#run(node, queue)
+      this.#enqueue(node, { record, bytes: sizeOf(record), resolve, reject })
     })
+  }
+
+  /** The same, told by a call; false: it has to be found out where it goes, so `send` it. */
+  post(record: OutRecord, told: Pick<Waiting, 'resolve' | 'reject'>): boolean {
+    const node = this.#cluster.known(record.topic)?.leaders[record.partition]
+    if (node === undefined) return false
+    const { resolve, reject } = told
+    this.#enqueue(node, { record, bytes: sizeOf(record), resolve, reject })
+    return true
+  }
+
+  #enqueue(node: number, waiting: Waiting): void {
+    let queue = this.#nodes.get(node)
+    if (queue === undefined) {
+      queue = { waiting: [], isSending: false }
+      this.#nodes.set(node, queue)
+    }
+    queue.waiting.push(waiting)
+    if (!queue.isSending) void this.#run(node, queue)
   }
 
   async #run(node: number, queue: { waiting: Waiting[]; isSending: boolean }): Promise<void> {
