@@ -126,7 +126,9 @@ export class Broker {
 
   /** What makes publishers wait, in RabbitMQ's words; empty: nothing. */
   get alarms(): readonly ('memory' | 'disk')[] {
-    const memory = this.#memoryHigh ? (['memory'] as const) : []
+    // Without connections nobody has looked.
+    const high = this.members.size > 0 ? this.#memoryHigh : this.options.memoryHigh?.()
+    const memory = high === true ? (['memory'] as const) : []
     return this.engine.alarm === 'disk' ? [...memory, 'disk'] : memory
   }
 

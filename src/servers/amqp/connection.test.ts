@@ -597,6 +597,10 @@ test('a full disk stops publishers, who hear of it past held confirms, and go on
 test('too much memory stops publishers alone, until it has gone down', () => {
   let high = false
   const broker = newBroker(44, { memoryHigh: () => high })
+  assert.deepEqual(broker.server.broker.alarms, [])
+  high = true
+  assert.deepEqual(broker.server.broker.alarms, ['memory'])
+  high = false
   const client = connect(broker)
   const consumer = connect(broker)
   declare(client, 'q')
