@@ -374,7 +374,7 @@ describe('SQS, seen through the AWS SDK', () => {
     }
     await receive(ordered, { MaxNumberOfMessages: 1 })
     assert.deepEqual(await look('', ordered), ['b1 0 true'], 'its group holds up a2')
-    const all = ['a1 1 false', 'a2 0 false', 'b1 0 true']
+    const all = ['a1 1 false', 'a2 0 true', 'b1 0 true']
     assert.deepEqual(await look('&ShowInvisible=true', ordered), all)
     const asEndpoint = new sdk.SQSClient({
       endpoint: `${broker.endpoint}/_aws/sqs/messages`,

@@ -3,8 +3,8 @@
  * and name in the path, or as the endpoint of an SDK that receives. It changes nothing, and shows
  * up to 1,000 messages as XML, or as JSON when that is accepted.
  *
- * A message has two attributes more, IsVisible and IsDelayed. Of a FIFO queue those count as
- * visible whose group is not held up by one that is in flight.
+ * A message has two attributes more, IsVisible and IsDelayed. Of a FIFO queue, what its group's
+ * message in flight holds up is shown with the invisible, though IsVisible is its own.
  */
 
 import { decodeUtf8 } from '../../base/bytes.ts'
@@ -100,7 +100,7 @@ function messagesOf(
     if (view.fifo && state === 'leased') heldUp.add(record.group)
     const isVisible = state === 'ready' && !heldUp.has(record.group)
     if (state === 'delayed' ? !shows.delayed : !isVisible && !shows.invisible) return []
-    return [shown(broker, view, record, { standing, isVisible })]
+    return [shown(broker, view, record, standing)]
   })
 }
 
@@ -108,17 +108,14 @@ function shown(
   broker: SqsBroker,
   view: QueueView,
   record: StoredRecord,
-  {
-    standing: { attempts, state },
-    isVisible,
-  }: { readonly standing: Standing; readonly isVisible: boolean },
+  { attempts, state }: Standing,
 ): Shown {
   const firstAt = broker.firstReceives.of(view.label.salt, record.position) ?? 0
   const wanted = { system: new Set(['All']), attributes: ['All'] }
   const delivery = { record, attempts }
   const message = messageOf(broker, view, delivery, { holder: requestId, wanted, firstAt })
   const standing = {
-    IsVisible: String(isVisible),
+    IsVisible: String(state === 'ready'),
     IsDelayed: String(state === 'delayed'),
   }
   return {
