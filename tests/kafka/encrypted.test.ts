@@ -7,6 +7,7 @@ import { after, before, describe, test } from 'node:test'
 import { Kafka, logLevel, type SASLOptions } from 'kafkajs'
 import { hashPassword } from '../../src/cli/users.ts'
 import { scramKeysOf } from '../../src/cli/users-hash.ts'
+import { connect, queue } from '../../src/client/client.ts'
 import { type SpillwayBroker, startSpillway } from '../harness/broker.ts'
 import { makeAuthority } from '../harness/certificate.ts'
 import { temporaryFolder } from '../harness/process.ts'
@@ -15,6 +16,7 @@ import { RawClient } from '../harness/raw-client.ts'
 describe('serve --tls-only kafka, with SCRAM keys in the users file', () => {
   const authority = makeAuthority('authority')
   let broker: SpillwayBroker
+  let authorityFile = ''
   before(async () => {
     const folder = temporaryFolder('kafka-encrypted')
     const server = authority.issue('localhost')
@@ -22,6 +24,7 @@ describe('serve --tls-only kafka, with SCRAM keys in the users file', () => {
       writeFileSync(join(folder, name), content)
       return join(folder, name)
     }
+    authorityFile = write('authority.pem', authority.cert)
     const hash = hashPassword('secret')
     const scram = scramKeysOf('secret')
     const users = [
@@ -69,6 +72,33 @@ describe('serve --tls-only kafka, with SCRAM keys in the users file', () => {
       assert.deepEqual(await login(user), [])
       await assert.rejects(login(user, false))
     }
+  })
+
+  const urlOf = (user: string, sasl: string, scheme = 'kafkas'): string => {
+    const parameters = new URLSearchParams({
+      sasl,
+      ...(scheme === 'kafkas' && { ca: authorityFile }),
+    })
+    return `${scheme}://${user}@localhost:${broker.kafkaPort}?${parameters}`
+  }
+
+  for (const sasl of ['plain', 'scram-sha-256', 'scram-sha-512']) {
+    test(`the client’s driver comes in by ${sasl}, and says who was refused`, async () => {
+      const q = queue<number>(`by-${sasl}`)
+      await using bus = await connect(urlOf('alice:secret', sasl), { emulate: 'allow' })
+      await bus.send(q, 7)
+      assert.equal((await bus.depth(q)).ready, 1)
+      const wrong = connect(urlOf('alice:wrong', sasl)).then(other => other.depth(q))
+      await assert.rejects(wrong, {
+        backend: 'kafka',
+        code: 'SPILLWAY_E_SASL_AUTHENTICATION_FAILED',
+      })
+    })
+  }
+
+  test('the client’s driver finds no broker where it should have asked for TLS', async () => {
+    const plain = connect(urlOf('alice:secret', 'plain', 'kafka'))
+    await assert.rejects(plain, { backend: 'kafka', code: 'SPILLWAY_E_CONNECTION' })
   })
 
   test('the other ports are not encrypted', async () => {
