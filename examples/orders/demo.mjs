@@ -42,12 +42,16 @@ async function order(total = 1000 + Math.floor(Math.random() * 9000)) {
   const id = `${run}-${++placed}`
   const body = JSON.stringify({ id, customer: `customer-${placed % 50}`, total })
   const startedAt = performance.now()
-  try {
-    await post(body, startedAt)
-  } catch (error) {
-    // A connection that the shop was about to close. With its id it is the same order again.
-    if (error.code !== 'ECONNRESET') throw error
-    await post(body, startedAt)
+  for (let tries = 1; ; tries++) {
+    try {
+      return await post(body, startedAt)
+    } catch (error) {
+      // A connection that the shop was about to close, or a broker that did not confirm in time.
+      // With its id it is the same order again.
+      const isPassing = error.code === 'ECONNRESET' || error.status === 503
+      if (!isPassing || tries === 5) throw error
+      await pause(200 * tries)
+    }
   }
 }
 
@@ -59,7 +63,10 @@ function post(body, startedAt) {
       answer.on('end', () => {
         latencies.push(performance.now() - startedAt)
         if (answer.statusCode === 202) resolve()
-        else reject(new Error(`the shop answered ${answer.statusCode}`))
+        else {
+          const { statusCode: status } = answer
+          reject(Object.assign(new Error(`the shop answered ${status}`), { status }))
+        }
       })
     })
     sent.on('error', reject)
