@@ -6,7 +6,7 @@
 
 import { Connection, type Channel as LibraryChannel } from 'rabbitmq-client'
 import type { BusEvent, DriverContext } from '../../driver.ts'
-import type { ClientError } from '../../errors.ts'
+import { ClientError } from '../../errors.ts'
 import { errorOf } from './failures.ts'
 import { keepBytes, type Publication } from './messages.ts'
 import { Publisher, type Told } from './publisher.ts'
@@ -80,6 +80,15 @@ export class Link {
   /** A channel of the caller's own, who closes it. */
   async channel(): Promise<Channel> {
     const channel = await this.#connection.acquire({ emitErrorsFromChannel: true })
+    // A connection that closes waits for each of its channels; this one came too late for that.
+    if (this.#isClosed) {
+      void channel.close()
+      throw new ClientError({
+        code: 'SPILLWAY_E_CLOSED',
+        backend: 'rabbitmq',
+        why: 'it is closed.',
+      })
+    }
     keepBytes(channel)
     this.#open.add(channel)
     channel.on('close', () => this.#open.delete(channel))
@@ -96,7 +105,8 @@ export class Link {
       try {
         return await run(channel)
       } finally {
-        if (channel.active && this.#idle.length < idleMax) this.#idle.push(channel)
+        const isWanted = this.#idle.length < idleMax && !this.#isClosed
+        if (channel.active && isWanted) this.#idle.push(channel)
         else void channel.close()
       }
     } catch (error) {
