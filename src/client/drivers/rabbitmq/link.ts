@@ -79,16 +79,15 @@ export class Link {
 
   /** A channel of the caller's own, who closes it. */
   async channel(): Promise<Channel> {
-    const channel = await this.#connection.acquire({ emitErrorsFromChannel: true })
+    const channel = await this.#acquire()
+    if (!this.#isClosed) return channel
     // A connection that closes waits for each of its channels; this one came too late for that.
-    if (this.#isClosed) {
-      void channel.close()
-      throw new ClientError({
-        code: 'SPILLWAY_E_CLOSED',
-        backend: 'rabbitmq',
-        why: 'it is closed.',
-      })
-    }
+    void channel.close()
+    throw new ClientError({ code: 'SPILLWAY_E_CLOSED', backend: 'rabbitmq', why: 'it is closed.' })
+  }
+
+  async #acquire(): Promise<Channel> {
+    const channel = await this.#connection.acquire({ emitErrorsFromChannel: true })
     keepBytes(channel)
     this.#open.add(channel)
     channel.on('close', () => this.#open.delete(channel))
@@ -118,7 +117,7 @@ export class Link {
     for (let idle = this.#idle.pop(); idle !== undefined; idle = this.#idle.pop()) {
       if (idle.active) return idle
     }
-    const channel = await this.channel()
+    const channel = await this.#acquire()
     await channel.confirmSelect()
     return channel
   }
