@@ -19,6 +19,8 @@ interface Snapshot {
   /** -1: it is from before the last start; nothing that this engine says reveals it. */
   readonly gate: number
   readonly models: readonly Model[]
+  /** States between the snapshot before and this one were not kept. */
+  readonly isAfterGap?: boolean
 }
 
 export class History {
@@ -34,8 +36,8 @@ export class History {
     return this.#snapshots.length - 1
   }
 
-  keep(gate: number, models: readonly Model[], released: number): void {
-    this.#snapshots.push({ gate, models: models.map(model => model.clone()) })
+  keep(gate: number, models: readonly Model[], released: number, isAfterGap: boolean): void {
+    this.#snapshots.push({ gate, models: models.map(model => model.clone()), isAfterGap })
     const floor = this.#isAlways ? this.floor(released) : 0
     if (floor > 0) this.#snapshots.splice(0, floor)
   }
@@ -48,10 +50,16 @@ export class History {
     return Math.max(0, first)
   }
 
-  /** Whether each state that may come back when so much was released has this record. */
+  /**
+   * Whether each state that may come back when so much was released has this record; true as well
+   * where that state was not kept.
+   */
   isSafe(released: number, log: string, record: { position: number; id: string }): boolean {
-    const models = this.#snapshots[this.floor(released)]?.models ?? []
-    return models.some(model =>
+    const oldest = this.#snapshots[this.floor(released)]
+    if (oldest === undefined) return false
+    const next = this.#snapshots.find(({ gate }) => gate > oldest.gate)
+    if (next?.isAfterGap === true) return true
+    return oldest.models.some(model =>
       model.logs
         .get(log)
         ?.records.some(({ position, id }) => position === record.position && id === record.id),

@@ -106,6 +106,8 @@ export class Simulation {
   /** The engine may be late until then: the wall clock was stepped. */
   #lateUntil = 0
   #released = 0
+  /** A state was not kept since the last snapshot. */
+  #isAfterGap = false
   /** Snapshots since the last step, from inside deliveries. */
   #keptInside = 0
 
@@ -380,6 +382,7 @@ export class Simulation {
     this.#checkStored(queue, got, delivery)
     // A block may be full, and written, between the leases and what the subscriber makes of them.
     if (this.#keptInside++ < keptInsideMax) this.#keep(this.#engine.gate)
+    else this.#isAfterGap = true
     this.#react(queue, draft, position)
   }
 
@@ -491,7 +494,8 @@ export class Simulation {
 
   #keep(gate: number): void {
     const models = this.#branches.map(({ model }) => model)
-    this.#history.keep(gate, models, this.#released)
+    this.#history.keep(gate, models, this.#released, this.#isAfterGap)
+    this.#isAfterGap = false
   }
 
   /** Every past that is still possible must agree; those that do not are out. */

@@ -98,6 +98,8 @@ export function checkFileHeader(bytes: Uint8Array, number: number): string | und
   }
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
   const version = view.getUint32(8, true)
+  // No release writes a zero here: it is a first write that the power cut short.
+  if (version === 0) return 'the file header is incomplete'
   if (version !== formatVersion) return `format version ${version} is unknown to this release`
   if (view.getUint32(12, true) !== number) return 'the file has another number inside'
   return undefined
