@@ -45,7 +45,8 @@ export const ConsumerGroupHeartbeat = api(
   },
 )
 
-const assignment = struct({
+/** What a member of a described group has, by topics with their names. */
+export const assignment = struct({
   topicPartitions: array(struct({ topicId: uuid, topicName: string, partitions: array(int32) })),
 })
 

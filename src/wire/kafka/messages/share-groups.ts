@@ -17,6 +17,7 @@ import {
   uuid,
 } from '../types.ts'
 import { operationsNotAsked } from './cluster.ts'
+import { assignment } from './modern-groups.ts'
 
 const maybe = optional(nullable(string))
 const partitionsOfTopics = array(struct({ topicId: uuid, partitions: array(int32) }))
@@ -42,8 +43,6 @@ export const ShareGroupHeartbeat = api(
   },
 )
 
-const named = array(struct({ topicId: uuid, topicName: string, partitions: array(int32) }))
-
 export const ShareGroupDescribe = api(
   'ShareGroupDescribe',
   { key: 77, versions: [1, 1], flexibleFrom: 0 },
@@ -67,7 +66,7 @@ export const ShareGroupDescribe = api(
             clientId: string,
             clientHost: string,
             subscribedTopicNames: array(string),
-            assignment: struct({ topicPartitions: named }),
+            assignment,
           }),
         ),
         authorizedOperations: optional(int32, operationsNotAsked),
