@@ -32,7 +32,11 @@ export async function openBareSqs(url: string, queue: string): Promise<Side> {
     const Entries = batch.map(({ body }, index) => {
       return { Id: String(index), MessageBody: JSON.stringify(body) }
     })
-    const sending = client.send(new SendMessageBatchCommand({ QueueUrl, Entries }))
+    const sending = client
+      .send(new SendMessageBatchCommand({ QueueUrl, Entries }))
+      .then(({ Failed = [] }) => {
+        if (Failed.length > 0) throw new Error(Failed[0]?.Message)
+      })
     for (const { sent } of batch) sent(sending)
   }
 
@@ -62,7 +66,10 @@ export async function openBareSqs(url: string, queue: string): Promise<Side> {
     consume: async count => {
       let handled = 0
       const polls = Array.from({ length: pollers }, async () => {
-        while (handled < count) handled += await pollOnce()
+        while (handled < count) {
+          const more = await pollOnce()
+          handled += more
+        }
       })
       await Promise.all(polls)
     },

@@ -20,6 +20,9 @@ export interface RawProduceLoad {
 }
 
 const version = 9
+/** A partition that was made just now may not have its leader yet: Kafka's error 6. */
+const notLeaderOrFollower = 6
+const retryMs = 20
 
 export interface RawProduceResult {
   readonly elapsedMs: number
@@ -32,13 +35,19 @@ export function rawProduce(load: RawProduceLoad): Promise<RawProduceResult> {
   return new Promise((resolve, reject) => {
     const socket = connect({ host: '127.0.0.1', port: load.port, noDelay: true })
     let received = Buffer.alloc(0)
+    /** Of each request under way, in their order: its partition. */
+    const asked: number[] = []
     let sent = 0
     let answered = 0
     let startedAt = 0
     let usage = process.cpuUsage()
+    const ask = (partition: number): void => {
+      asked.push(partition)
+      socket.write(requests[partition]!)
+    }
     const send = (): void => {
       while (sent < load.batches && sent - answered < load.window) {
-        socket.write(requests[sent % load.partitions]!)
+        ask(sent % load.partitions)
         sent++
       }
     }
@@ -53,9 +62,11 @@ export function rawProduce(load: RawProduceLoad): Promise<RawProduceResult> {
       while (received.length >= 4 && received.length >= 4 + received.readUInt32BE(0)) {
         const size = received.readUInt32BE(0)
         const errorCode = errorOf(received.subarray(4, 4 + size))
-        if (errorCode !== 0) return reject(new Error(`refused with ${errorCode}`))
+        const partition = asked.shift()!
         received = received.subarray(4 + size)
-        answered++
+        if (errorCode === notLeaderOrFollower) setTimeout(ask, retryMs, partition)
+        else if (errorCode === 0) answered++
+        else return reject(new Error(`refused with ${errorCode}`))
       }
       send()
       if (answered < load.batches) return

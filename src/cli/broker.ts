@@ -14,7 +14,7 @@ import { residentBytes } from '../platform/process.ts'
 import { systemRandom } from '../platform/random.ts'
 import { FolderLocked, openFolder } from '../platform/storage.ts'
 import { netTransport } from '../platform/transport.ts'
-import { type AmqpServer, amqpServer } from '../servers/amqp/server.ts'
+import type { AmqpServer } from '../servers/amqp/server.ts'
 import type { KafkaServer } from '../servers/kafka/server.ts'
 import { lateServer } from '../servers/late-server.ts'
 import { Connections } from '../servers/listener.ts'
@@ -114,7 +114,7 @@ async function bindPorts(parts: Parts, connections: Connections): Promise<Broker
       onError: error => log.warn('a connection could not be accepted', { reason: error.message }),
     })
   }
-  const server = await bindAmqp(parts, connections, { endpoints, transport: transportOf('amqp') })
+  const amqp = await bindAmqp(parts, connections, { endpoints, transport: transportOf('amqp') })
   const served: Served = {}
   const closeKafka = await bindKafka(parts, connections, {
     ...{ endpoints, served },
@@ -122,7 +122,7 @@ async function bindPorts(parts: Parts, connections: Connections): Promise<Broker
   })
   await bindRedis(parts, connections, { endpoints, transport: transportOf('redis'), served })
   const sqs = await bindSqs(parts, endpoints)
-  const management = await bindManagement(parts, server, endpoints).catch(error => {
+  const management = await bindManagement(parts, amqp, endpoints).catch(error => {
     sqs?.destroy()
     throw error
   })
@@ -155,23 +155,52 @@ async function bindPorts(parts: Parts, connections: Connections): Promise<Broker
   const orStopping = (error: unknown): void => {
     if (!broker.stopping) throw error
   }
-  systemClock.schedule(1, () => {
-    for (const load of parts.later) void load().catch(orStopping)
-  })
+  // One after the other, in the order of the ports: together, each would wait for all.
+  const loadRest = async (): Promise<void> => {
+    for (const load of parts.later) await load()
+  }
+  systemClock.schedule(1, () => void loadRest().catch(orStopping))
   return Object.assign(broker, { admin, sqs, management })
 }
 
+/** Gives the way to the server, whose code comes when it is asked for, or right after the start. */
 async function bindAmqp(
-  { plan, engine, random, later }: Parts,
+  parts: Parts,
   connections: Connections,
   { endpoints, transport }: { readonly endpoints: Endpoint[]; readonly transport: Transport },
-): Promise<AmqpServer | undefined> {
+): Promise<(() => Promise<AmqpServer>) | undefined> {
+  const { plan, later } = parts
   if (plan.amqpPort === undefined) return undefined
+  const late = lateServer('amqp')
+  let loading: Promise<AmqpServer> | undefined
+  const load = (): Promise<AmqpServer> => {
+    loading ??= loadAmqp(parts).then(server => {
+      late.arrived(server)
+      return server
+    })
+    return loading
+  }
+  if (plan.definitions !== undefined) {
+    const { loadDefinitions } = await import('./management.ts')
+    loadDefinitions(plan.definitions, await load())
+  }
+  const address = { host: plan.host, port: plan.amqpPort }
+  const { port } = await connections.listen({ server: late, transport, address }).catch(error => {
+    throw explainPort(error, 'amqp', address)
+  })
+  const scheme = tlsOf(plan, 'amqp') === undefined ? 'amqp' : 'amqps'
+  endpoints.push(endpoint('amqp', scheme, plan.host, port))
+  later.push(async () => void (await load()))
+  return load
+}
+
+async function loadAmqp({ plan, engine, random, later }: Parts): Promise<AmqpServer> {
+  const { amqpServer } = await import('../servers/amqp/server.ts')
   let readPlain: ReadPlain | undefined
   later.push(async () => {
     readPlain = (await import('./plain-records.ts')).readPlain
   })
-  const server = amqpServer({
+  return amqpServer({
     engine,
     readPlain: record => readPlain?.(record),
     random,
@@ -183,33 +212,22 @@ async function bindAmqp(
     memoryHigh: () => residentBytes() > plan.memoryHighBytes,
     ...(plan.insecure ? { loopbackUsers: [] } : {}),
   })
-  if (plan.definitions !== undefined) {
-    const { loadDefinitions } = await import('./management.ts')
-    loadDefinitions(plan.definitions, server)
-  }
-  const address = { host: plan.host, port: plan.amqpPort }
-  const { port } = await connections.listen({ server, transport, address }).catch(error => {
-    throw explainPort(error, 'amqp', address)
-  })
-  const scheme = tlsOf(plan, 'amqp') === undefined ? 'amqp' : 'amqps'
-  endpoints.push(endpoint('amqp', scheme, plan.host, port))
-  return server
 }
 
 /** RabbitMQ's management API and its Prometheus plugin, each behind a port of its own. */
 async function bindManagement(
   { plan }: Parts,
-  server: AmqpServer | undefined,
+  amqp: (() => Promise<AmqpServer>) | undefined,
   endpoints: Endpoint[],
 ): Promise<Pick<RunningManagement, 'stop' | 'destroy'> | undefined> {
   const ports = { management: plan.managementPort, prometheus: plan.prometheusPort }
   const running: RunningManagement[] = []
   for (const name of ['management', 'prometheus'] as const) {
     const port = ports[name]
-    if (port === undefined || server === undefined) continue
+    if (port === undefined || amqp === undefined) continue
     const { serveManagement } = await import('./management.ts')
     const address = { host: plan.host, port }
-    const parts = { plan, server, endpoints }
+    const parts = { plan, server: await amqp(), endpoints }
     const one = await serveManagement(address, name, parts).catch(error => {
       for (const other of running) other.destroy()
       throw explainPort(error, name, address)
