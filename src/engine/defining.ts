@@ -59,12 +59,13 @@ export class Defining {
   alter(name: string, input: LogInput): Outcome<LogInfo> {
     const log = this.#core.state.logs.get(name)
     if (log === undefined) return refused('not-found', `there is no '${name}'`)
-    const wrong = wrongLog(input)
-    if (wrong !== undefined) return refused('invalid', wrong)
     const queue =
       input.queue === undefined
         ? log.config.queue
         : { ...defaultQueue, ...log.config.queue, ...input.queue }
+    // What stays must go with what is new: the outcome is looked at, not the change alone.
+    const wrong = wrongLog({ ...input, queue })
+    if (wrong !== undefined) return refused('invalid', wrong)
     if ((queue === undefined) !== (log.queue === undefined)) {
       return refused('wrong-kind', `${name} cannot become another kind of log`)
     }

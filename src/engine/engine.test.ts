@@ -183,6 +183,21 @@ describe('a queue', () => {
     assert.deepEqual(bodies(lease(engine, 'q', 3)), ['2p5', '1p4', '5p255'])
     assert.deepEqual(bodies(lease(engine, 'q')), ['6p0'])
     assert.equal(engine.createLog('three', { queue: { levels: 3, turns } }).ok, false)
+    assert.equal(engine.alter('q', { queue: { levels: 3 } }).ok, false)
+  })
+
+  it('counts as a turn what is handed over for good', () => {
+    const { engine } = open({ q: { queue: { levels: 2, turns: { priority: 5, upper: 1 } } } })
+    for (const priority of [0, 0, 9, 9]) engine.publish('', 'q', text(`p${priority}`, { priority }))
+    const settled = { holder: 'h', countMax: 4, settled: true }
+    const got = engine.lease({ log: 'q' }, settled)
+    assert.deepEqual(bodies(got.ok ? got.value : []), ['p9', 'p0', 'p9', 'p0'])
+  })
+
+  it('asks of a change that the outcome holds together', () => {
+    const { engine } = open({ g: { queue: { ordering: 'group' } } })
+    assert.equal(engine.alter('g', { queue: { levels: 2 } }).ok, false)
+    assert.equal(engine.alter('g', { queue: { levels: 1 } }).ok, true)
   })
 
   it('lets returned records wait longer each time, in steps when asked', () => {

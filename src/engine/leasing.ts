@@ -100,6 +100,7 @@ export class Leasing {
     const { subscriber } = to
     if (subscriber.settled === true) {
       const attempts = queue.attemptsOf(position) + 1
+      queue.handOver(position)
       this.#core.state.settle(log, position)
       log.traffic.settled++
       return { to, position, attempts, at }
@@ -227,6 +228,7 @@ export class Leasing {
         positions.push(position)
         if (options.settled === true) {
           deliveries.push({ record, attempts: queue.attemptsOf(position) + 1 })
+          queue.handOver(position)
           state.settle(log, position)
         } else {
           const lease = queue.lease(position, options.holder, now, deadline)

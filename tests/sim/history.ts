@@ -10,7 +10,7 @@
 
 import { differenceOf, distanceOf } from './explain.ts'
 import { follow, type Moment } from './follow.ts'
-import { Model } from './model.ts'
+import { Model, turnsMax } from './model.ts'
 import { restart } from './model-defining.ts'
 import { linesOfModel, type Seen } from './observe.ts'
 import { violated } from './violation.ts'
@@ -81,9 +81,9 @@ export class History {
     let last = -1
     let closest = { distance: Number.POSITIVE_INFINITY, text: '', step: -1 }
     for (let index = this.newest; index >= floor; index--) {
-      for (const before of this.#snapshots[index]!.models) {
+      for (const { before, taken } of startsOf(this.#snapshots[index]!.models)) {
         const model = before.clone()
-        restart(model, moment.now, moment.monotonic)
+        restart(model, moment.now, moment.monotonic, taken)
         follow(model, seen, moment)
         const modelLines = linesOfModel(model, 'near')
         const text = differenceOf(lines, modelLines)
@@ -113,5 +113,15 @@ export class History {
   /** After a clean end there is no way back. */
   forgetPast(): void {
     this.#snapshots = this.#snapshots.slice(-2)
+  }
+}
+
+/** Whose turn it is after a start is not kept: where levels take turns, each is thought through. */
+function* startsOf(models: readonly Model[]): Generator<{ before: Model; taken: number }> {
+  for (const before of models) {
+    const hasTurns = [...before.logs.values()].some(
+      ({ config }) => config.queue?.turns !== undefined,
+    )
+    for (let taken = hasTurns ? turnsMax : 0; taken >= 0; taken--) yield { before, taken }
   }
 }

@@ -32,6 +32,7 @@ export function createLog(
     subscribers: [],
     hadSubscriber: false,
     isPaused: false,
+    taken: 0,
     usedAt: monotonic,
   })
   return yes(undefined)
@@ -44,6 +45,7 @@ export function alter(model: Model, name: string, input: Partial<LogConfig>): An
   const queue = input.queue === undefined ? before : { ...defaultQueue, ...before, ...input.queue }
   if ((queue === undefined) !== (before === undefined)) return no('wrong-kind')
   if (queue?.ordering !== before?.ordering) return no('invalid')
+  if (queue?.turns !== undefined && queue.levels !== 2) return no('invalid')
   log.config = { ...log.config, ...input, queue }
   if (log.config.dedupeWindowMs === undefined) log.seen = []
   return yes(undefined)
@@ -236,8 +238,9 @@ export function trim(model: Model, name: string, what: TrimWhat): Answer<{ count
 }
 
 /** What a restart does by itself: volatile things are gone, and holders without a deadline are. */
-export function restart(model: Model, now: number, monotonic: number): void {
+export function restart(model: Model, now: number, monotonic: number, taken: number): void {
   for (const log of [...model.logs.values()]) {
+    log.taken = taken
     log.subscribers = []
     log.hadSubscriber = false
     log.isPaused = false

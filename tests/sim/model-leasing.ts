@@ -4,7 +4,9 @@ import type { LeaseTarget } from '../../src/engine/engine.ts'
 import type { Settlement } from '../../src/engine/model.ts'
 import {
   type Answer,
+  inTurn,
   isExpired,
+  levelOf,
   type Model,
   type ModelGroup,
   type ModelLog,
@@ -79,7 +81,7 @@ function nextOf(
       .sort((left, right) => left.position - right.position)[0]
     if (next?.state === 'ready') return next
   }
-  return offered(log, now)[0]
+  return inTurn(log, offered(log, now))
 }
 
 function hand(
@@ -90,6 +92,8 @@ function hand(
 ): Handed {
   record.attempts++
   const { position, id, attempts } = record
+  const queue = queueOf(log)
+  log.taken = queue.turns === undefined || levelOf(queue, record) === 0 ? 0 : log.taken + 1
   if (to.settled) remove(log, record)
   else {
     record.state = 'leased'
@@ -133,7 +137,7 @@ export function handOut(log: ModelLog, countMax: number, now: number): Expected[
   const expected: Expected[] = []
   if (log.config.queue === undefined) return expected
   while (expected.length < countMax) {
-    const record = offered(log, now)[0]
+    const record = inTurn(log, offered(log, now))
     const to = record === undefined ? undefined : nextSubscriber(log)
     if (record === undefined || to === undefined) break
     to.left--

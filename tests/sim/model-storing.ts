@@ -4,6 +4,7 @@ import type { DeathReason, PublishOutcome } from '../../src/engine/model.ts'
 import {
   type Answer,
   deliveryOrder,
+  inTurn,
   isExpired,
   type Model,
   type ModelDeath,
@@ -200,7 +201,7 @@ function headOf(log: ModelLog): ModelRecord | undefined {
             (other.state === 'leased' || other.position < record.position),
         )),
   )
-  return free.sort(deliveryOrder(queue))[0]
+  return inTurn(log, free.sort(deliveryOrder(queue)))
 }
 
 /** Records that waiting subscribers will take at once do not count against a limit. */

@@ -83,6 +83,8 @@ export interface ModelLog {
   hadSubscriber: boolean
   /** A person has stopped it; nothing is handed out. */
   isPaused: boolean
+  /** Records of the upper level handed out since the last of the lower, where levels take turns. */
+  taken: number
   usedAt: number
 }
 
@@ -209,9 +211,28 @@ export function isExpired(record: ModelRecord, now: number): boolean {
   return record.expiresAt <= now
 }
 
+/** No queue of a run has its upper level go first more often than this. */
+export const turnsMax = 3
+
+export function levelOf(
+  { levels, turns }: QueueConfig,
+  { priority }: { priority: number },
+): number {
+  if (turns !== undefined) return priority >= turns.priority ? 1 : 0
+  return Math.min(priority, levels - 1)
+}
+
+/** The first of those in the order of delivery, unless it is the lower level's turn. */
+export function inTurn(log: ModelLog, ordered: readonly ModelRecord[]): ModelRecord | undefined {
+  const { turns } = queueOf(log)
+  const isLowers = turns !== undefined && log.taken >= turns.upper
+  const lower = isLowers ? ordered.find(record => levelOf(queueOf(log), record) === 0) : undefined
+  return lower ?? ordered[0]
+}
+
 /** Higher levels first, then older records. */
 export function deliveryOrder(config: QueueConfig) {
-  const level = (record: ModelRecord) => Math.min(record.priority, config.levels - 1)
+  const level = (record: ModelRecord) => levelOf(config, record)
   return (left: ModelRecord, right: ModelRecord) =>
     (config.ordering === 'group' ? 0 : level(right) - level(left)) || left.position - right.position
 }

@@ -10,6 +10,7 @@ import type { OperationKind } from './operations.ts'
 /** What records, queues and routes of a run may have. */
 export const features = [
   'priorities',
+  'turns',
   'groups',
   'ttl',
   'queueTtl',

@@ -15,7 +15,7 @@ import {
   type RouteKind,
   type Settlement,
 } from '../../src/engine/model.ts'
-import type { Model, ModelLog } from './model.ts'
+import { type Model, type ModelLog, turnsMax } from './model.ts'
 import { isSortedBy } from './model-reading.ts'
 import type {
   Draft,
@@ -30,6 +30,8 @@ import type { Feature, Swarm } from './swarm.ts'
 
 const holders = ['ann', 'ben', 'cem', 'dot'] as const
 const words = ['a', 'b', 'c'] as const
+/** The queue whose levels may take turns. */
+const turnsQueue = 'q1'
 const batchVerbs = ['publish', 'append', 'settle', 'commit', 'lease', 'put'] as const
 
 export class Workload {
@@ -62,7 +64,7 @@ export class Workload {
       for (let name = 1; name <= count; name++) if (this.#random.chance(0.9)) all.push(make(name))
     }
     some(routes, name => ({ do: 'create-route', name: `x${name}`, config: this.#routeConfig() }))
-    some(queues, name => ({ do: 'create-log', name: `q${name}`, config: this.#logConfig(true) }))
+    some(queues, name => this.#createQueue(`q${name}`))
     some(logs, name => ({ do: 'create-log', name: `l${name}`, config: this.#logConfig(false) }))
     some(routes * 2, () => ({ do: 'bind', binding: this.#binding() }))
     some(this.#swarm.has.has('readerGroups') ? logs : 0, name => {
@@ -135,16 +137,15 @@ export class Workload {
       case 'create-log':
         return random.chance(this.#swarm.logs / (this.#swarm.logs + this.#swarm.queues))
           ? { do: kind, name: this.#plainLogName(), config: this.#logConfig(false) }
-          : { do: kind, name: this.#queueName(), config: this.#logConfig(true) }
+          : this.#createQueue(this.#queueName())
       case 'create-route':
         return { do: kind, name: this.#routeName(), config: this.#routeConfig() }
       case 'alter': {
         const log = this.#someLog(model)
         if (log === undefined) return undefined
         // What is remembered beyond a window that changes is not specified.
-        const { dedupeWindowMs: _window, ...config } = this.#logConfig(
-          log.config.queue !== undefined,
-        )
+        const isQueue = log.config.queue !== undefined
+        const { dedupeWindowMs: _window, ...config } = this.#logConfig(isQueue, log.name)
         return { do: kind, name: log.name, config }
       }
       case 'drop-log':
@@ -373,7 +374,7 @@ export class Workload {
       ...(this.#has('spans', 0.4) ? { span: random.between(2, 5) } : {}),
       ...(this.#has('groups', 0.7) ? { group: random.pick(['g1', 'g2', 'g3']) } : {}),
       ...(this.#has('dedupe', 0.5) ? { dedupeId: `d${random.below(12)}` } : {}),
-      ...(this.#has('priorities', 0.7) ? { priority: random.below(12) } : {}),
+      ...(this.#hasPriorities() ? { priority: random.below(12) } : {}),
       // A record without any time to live goes to who waits in one turn, which the model does not
       // see; the engine's own tests have it.
       ...(this.#has('ttl', 0.4) ? { ttlMs: random.pick([1, 5, 100, 5000]) } : {}),
@@ -405,7 +406,11 @@ export class Workload {
     }
   }
 
-  #logConfig(isQueue: boolean): Partial<LogConfig> {
+  #createQueue(name: string): Extract<Verb, { do: 'create-log' }> {
+    return { do: 'create-log', name, config: this.#logConfig(true, name) }
+  }
+
+  #logConfig(isQueue: boolean, name = ''): Partial<LogConfig> {
     const random = this.#random
     return {
       ...(this.#has('volatileLogs', 0.3) ? { durable: false } : {}),
@@ -413,7 +418,7 @@ export class Workload {
       ...(this.#has('idle', 0.3) ? { idleMs: random.pick([500, 20_000]) } : {}),
       ...(this.#has('dedupe', 0.7) ? { dedupeWindowMs: random.pick([50, 10_000]) } : {}),
       ...(isQueue ? {} : this.#keeping()),
-      queue: isQueue ? this.#queueConfig() : undefined,
+      queue: isQueue ? this.#queueConfig(name) : undefined,
     }
   }
 
@@ -433,12 +438,16 @@ export class Workload {
     }
   }
 
-  #queueConfig(): QueueConfig {
+  #queueConfig(name: string): QueueConfig {
     const random = this.#random
     const isGrouped = this.#has('groups', 0.6)
+    // In one queue only: whose turn it is after a restart nobody knows, so all are thought through.
+    const isTaking = !isGrouped && name === turnsQueue && this.#has('turns', 0.8)
+    const turns = { priority: random.pick([1, 4]), upper: random.between(1, turnsMax) }
     return {
       ...defaultQueue,
       levels: !isGrouped && this.#has('priorities', 0.7) ? random.pick([2, 5, 10]) : 1,
+      ...(isTaking ? { levels: 2, turns } : this.#has('turns', 0.7) ? { turns: undefined } : {}),
       ttlMs: this.#has('queueTtl', 0.4) ? random.pick([1, 50, 5000]) : undefined,
       countMax: this.#has('countMax', 0.4) ? random.pick([0, 1, 5, 20]) : undefined,
       bytesMax: this.#has('bytesMax', 0.4) ? random.pick([10, 300]) : undefined,
@@ -512,6 +521,10 @@ export class Workload {
 
   #unless(): { used?: boolean; filled?: boolean } {
     return { used: this.#random.chance(0.3), filled: this.#random.chance(0.3) }
+  }
+
+  #hasPriorities(): boolean {
+    return this.#has('priorities', 0.7) || this.#has('turns', 0.7)
   }
 
   #has(feature: Feature, chance: number): boolean {

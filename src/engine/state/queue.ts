@@ -84,7 +84,7 @@ export class Queue {
   #last = -1
   /** The lane of each ready record that has one. */
   readonly #laneOf = new Map<number, Lane>()
-  /** Leases of the upper level since the last of the lower, for `turns`. Not kept by a restart. */
+  /** Hand-overs of the upper level since the last of the lower (`turns`). Lost by a restart. */
   #taken = 0
 
   constructor(config: QueueConfig, index: RecordIndex) {
@@ -186,12 +186,17 @@ export class Queue {
 
   lease(position: number, holder: string, now: number, deadline: number): Lease {
     const place = this.#takeReady(position)
-    this.#taken = this.config.turns === undefined || place.level === 0 ? 0 : this.#taken + 1
+    this.#countTurn(place.level)
     const attempts = (this.attempts.get(position) ?? 0) + 1
     if (attempts > 1) this.attempts.delete(position)
     const lease: Lease = { position, ...place, holder, attempts, leasedAt: now, deadline }
     this.#hold(lease)
     return lease
+  }
+
+  /** A ready record is about to be handed over for good: that is somebody's turn, too. */
+  handOver(position: number): void {
+    if (this.config.turns !== undefined) this.#countTurn(this.#levels[1]!.has(position) ? 1 : 0)
   }
 
   /** The record is done with, in whatever state it is; the caller takes it out of the index. */
@@ -318,6 +323,10 @@ export class Queue {
     for (const position of positions) this.#levels[levelOf(position)]!.add(position)
     for (const lease of this.leases.values()) lease.level = levelOf(lease.position)
     for (const [position, delayed] of this.delayed) delayed.level = levelOf(position)
+  }
+
+  #countTurn(level: number): void {
+    this.#taken = this.config.turns === undefined || level === 0 ? 0 : this.#taken + 1
   }
 
   #levelOf(priority: number): number {
