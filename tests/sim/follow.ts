@@ -24,6 +24,8 @@ export interface Moment {
   /** Wall clock. */
   readonly now: number
   readonly monotonic: number
+  /** The highest that the wall clock has shown so far. */
+  readonly latest: number
 }
 
 export function follow(model: Model, seen: Seen, moment: Moment): void {
@@ -206,7 +208,7 @@ function adopt(
   model: Model,
   seen: Seen,
   before: ReadonlyMap<string, number>,
-  { now }: Moment,
+  { now, latest }: Moment,
 ): Move | undefined {
   for (const [name, seenLog] of seen.logs) {
     const log = model.logs.get(name)
@@ -219,7 +221,7 @@ function adopt(
       const { id } = move.passage
       const least = before.get(name) ?? 0
       demand(position >= least, 'I4', `${name} puts ${id} at ${position} and has had ${least}`)
-      demand(stored.time <= now, 'answer', `${id} was moved to ${name} in the future`)
+      demand(stored.time <= latest, 'answer', `${id} was moved to ${name} in the future`)
       place(log, position, move.passage, stored.time)
       followDropHead(model, log, seenLog, now)
       return move

@@ -33,6 +33,7 @@ export function createLog(
     hadSubscriber: false,
     isPaused: false,
     taken: 0,
+    returned: new Map(),
     usedAt: monotonic,
   })
   return yes(undefined)
@@ -241,6 +242,7 @@ export function trim(model: Model, name: string, what: TrimWhat): Answer<{ count
 export function restart(model: Model, now: number, monotonic: number, taken: number): void {
   for (const log of [...model.logs.values()]) {
     log.taken = taken
+    for (const { group } of log.records) if (group !== undefined) log.returned.set(group, -1)
     log.subscribers = []
     log.hadSubscriber = false
     log.isPaused = false

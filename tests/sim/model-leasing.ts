@@ -12,6 +12,7 @@ import {
   type ModelLog,
   type ModelRecord,
   type ModelSubscriber,
+  mayBeNext,
   no,
   offered,
   queueOf,
@@ -51,6 +52,8 @@ export function lease(
   target: LeaseTarget,
   options: { holder: string; countMax: number; leaseMs: number | undefined; settled: boolean },
   now: number,
+  /** Where several may be the next: which one was. */
+  said: readonly number[] = [],
 ): Answer<Handed[]> {
   const found = find(model, target)
   if (!found.ok) return found
@@ -58,30 +61,50 @@ export function lease(
   if (group !== undefined) return yes(leaseForGroup(log, group, options, now))
   const leaseMs = options.leaseMs ?? queueOf(log).leaseMs
   const handed: Handed[] = []
-  let lastGroup: string | undefined
+  let last: Last | undefined
   while (handed.length < options.countMax) {
-    const record = nextOf(log, lastGroup, now)
+    const record = nextOf(log, last, now, said[handed.length])
     if (record === undefined) break
-    lastGroup = options.settled ? lastGroup : record.group
+    if (!options.settled) last = lastOf(log, last, record)
     handed.push(hand(log, record, { ...options, leaseMs }, now))
   }
   return yes(handed)
 }
 
+/** The group that a request has got its last record of, and how far it may go on with it. */
+interface Last {
+  readonly group: string | undefined
+  readonly before: number
+}
+
+/** As far as the first record of the group that was leased before, where prefixes count. */
+function lastOf(log: ModelLog, last: Last | undefined, { group, position }: ModelRecord): Last {
+  if (group !== undefined && group === last?.group) return last
+  if (queueOf(log).ordering !== 'group-prefix') return { group, before: Infinity }
+  const held = log.records.filter(
+    other => other.group === group && other.state === 'leased' && other.position > position,
+  )
+  return { group, before: Math.min(...held.map(other => other.position)) }
+}
+
 /** A request that has got a record of a group may get the next ones of that group, too. */
 function nextOf(
   log: ModelLog,
-  lastGroup: string | undefined,
+  last: Last | undefined,
   now: number,
+  said: number | undefined,
 ): ModelRecord | undefined {
-  if (queueOf(log).ordering === 'group' && lastGroup !== undefined) {
+  if (queueOf(log).ordering !== 'none' && last?.group !== undefined) {
     const next = log.records
-      .filter(other => other.group === lastGroup && other.state !== 'leased')
+      .filter(other => other.group === last.group && other.state !== 'leased')
       .filter(other => other.state === 'delayed' || !isExpired(other, now))
       .sort((left, right) => left.position - right.position)[0]
-    if (next?.state === 'ready') return next
+    if (next?.state === 'ready' && next.position < last.before) return next
   }
-  return inTurn(log, offered(log, now))
+  const all = offered(log, now)
+  if (queueOf(log).ordering !== 'group-prefix') return inTurn(log, all)
+  const choice = mayBeNext(log, all, now)
+  return choice.find(({ position }) => position === said) ?? choice[0]
 }
 
 function hand(
@@ -93,6 +116,7 @@ function hand(
   record.attempts++
   const { position, id, attempts } = record
   const queue = queueOf(log)
+  if (record.group !== undefined) log.returned.delete(record.group)
   log.taken = queue.turns === undefined || levelOf(queue, record) === 0 ? 0 : log.taken + 1
   if (to.settled) remove(log, record)
   else {
@@ -279,7 +303,10 @@ export function giveBack(
   record.holder = ''
   record.state = delayMs > 0 ? 'delayed' : 'ready'
   record.dueAt = delayMs > 0 ? now + delayMs : 0
-  if (how.to !== 'tail') return
+  if (how.to !== 'tail') {
+    if (isCounted) noteReturn(log, record)
+    return
+  }
   remove(log, record)
   const dueAt = delayMs > 0 ? record.dueAt : undefined
   const moved = place(log, log.next, { ...record, dueAt, dedupeId: undefined }, record.time)
@@ -315,4 +342,11 @@ export function extend(
     if (record !== undefined) handed.push({ position, id: record.id, attempts: held.attempts })
   }
   return yes(handed)
+}
+
+/** Its group goes behind those that are ready now. */
+function noteReturn(log: ModelLog, { group }: ModelRecord): void {
+  if (queueOf(log).ordering !== 'group-prefix' || group === undefined) return
+  const ready = log.records.filter(other => other.group !== undefined && other.state === 'ready')
+  log.returned.set(group, Math.max(-1, ...ready.map(({ position }) => position)))
 }

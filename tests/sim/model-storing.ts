@@ -223,6 +223,11 @@ export function bury(model: Model, log: ModelLog, record: ModelRecord, reason: D
 
 export function remove(log: ModelLog, record: ModelRecord): void {
   log.records.splice(log.records.indexOf(record), 1)
+  const { group, state } = record
+  if (group === undefined) return
+  if (state === 'ready' || !log.records.some(other => other.group === group)) {
+    log.returned.delete(group)
+  }
 }
 
 export function passDeadLetter(

@@ -85,6 +85,11 @@ export interface ModelLog {
   isPaused: boolean
   /** Records of the upper level handed out since the last of the lower, where levels take turns. */
   taken: number
+  /**
+   * Ordering groups that got a record back and have handed out none since ('group-prefix'), each
+   * with the last position that was ready then; -1: only perhaps, since before a restart.
+   */
+  returned: Map<string, number>
   usedAt: number
 }
 
@@ -193,6 +198,7 @@ function copyOfLog(log: ModelLog): ModelLog {
     ...log,
     groups,
     records: log.records.map(record => ({ ...record })),
+    returned: new Map(log.returned),
     seen: [...log.seen],
     subscribers: log.subscribers.map(subscriber => ({ ...subscriber })),
   }
@@ -234,7 +240,7 @@ export function inTurn(log: ModelLog, ordered: readonly ModelRecord[]): ModelRec
 export function deliveryOrder(config: QueueConfig) {
   const level = (record: ModelRecord) => levelOf(config, record)
   return (left: ModelRecord, right: ModelRecord) =>
-    (config.ordering === 'group' ? 0 : level(right) - level(left)) || left.position - right.position
+    (config.ordering !== 'none' ? 0 : level(right) - level(left)) || left.position - right.position
 }
 
 /** Ready records in the order of delivery; of an ordering group only what may go now. */
@@ -248,11 +254,31 @@ export function offered(log: ModelLog, now: number): ModelRecord[] {
   return ready.filter(record => record.group === undefined || isHeadOfGroup(log, record, now))
 }
 
+/** No earlier record of its group is there, and none is leased: with prefixes, no earlier one. */
 function isHeadOfGroup(log: ModelLog, record: ModelRecord, now: number): boolean {
-  return log.records.every(
-    other =>
-      other.group !== record.group ||
-      (other.state !== 'leased' &&
-        (other.position >= record.position || (other.state === 'ready' && isExpired(other, now)))),
-  )
+  const hasPrefixes = queueOf(log).ordering === 'group-prefix'
+  return log.records.every(other => {
+    if (other.group !== record.group) return true
+    const isBehind = other.position >= record.position
+    if (other.state === 'leased') return hasPrefixes && isBehind
+    return isBehind || (other.state === 'ready' && isExpired(other, now))
+  })
+}
+
+/**
+ * Which of those that are offered may be the next: the first one, or that of a group whose turn
+ * comes later because it got a record back. Those come in an order that the model does not keep.
+ */
+export function mayBeNext(log: ModelLog, all: readonly ModelRecord[], now: number): ModelRecord[] {
+  const isReturned = ({ group }: ModelRecord) => group !== undefined && log.returned.has(group)
+  const [first] = all.filter(record => !isReturned(record))
+  const earliest = Math.min(...log.returned.values())
+  const isTheirTurn = first === undefined || first.position > earliest || hasExpired(log, now)
+  const returned = isTheirTurn ? all.filter(isReturned) : []
+  return first === undefined ? returned : [first, ...returned]
+}
+
+/** A group whose expired records are found on the way has its usual turn again. */
+function hasExpired(log: ModelLog, now: number): boolean {
+  return log.records.some(record => record.state === 'ready' && isExpired(record, now))
 }

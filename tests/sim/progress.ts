@@ -1,13 +1,13 @@
 /** What should have happened by now, when the engine is at rest and time has not been stepped. */
 
 import type { Moment } from './follow.ts'
-import { isExpired, type Model, type ModelLog, queueOf } from './model.ts'
+import { isExpired, levelOf, type Model, type ModelLog, queueOf } from './model.ts'
 import { handOut } from './model-leasing.ts'
 import { violated } from './violation.ts'
 
-export function checkProgress(model: Model, { now, monotonic }: Moment): void {
+export function checkProgress(model: Model, { now, monotonic, latest }: Moment): void {
   // Timers count from a fraction of a millisecond, the wall clock shows whole ones.
-  const moment = { now: now - 1, monotonic: monotonic - 1 }
+  const moment = { now: now - 1, monotonic: monotonic - 1, latest }
   for (const log of model.logs.values()) {
     if (log.config.queue === undefined) checkRetention(log, moment)
     else checkQueue(log, moment)
@@ -27,11 +27,11 @@ function checkQueue(log: ModelLog, { now }: Moment): void {
     }
     if (record.state === 'delayed' && record.dueAt <= now) violated('progress', `${where} is due`)
   }
-  if (queueOf(log).ordering === 'group') return
+  if (queueOf(log).ordering !== 'none') return
   const { levels } = queueOf(log)
   for (let level = 0; level < levels; level++) {
     const head = log.records
-      .filter(record => record.state === 'ready' && Math.min(record.priority, levels - 1) === level)
+      .filter(record => record.state === 'ready' && levelOf(queueOf(log), record) === level)
       .sort((left, right) => left.position - right.position)[0]
     if (head !== undefined && isExpired(head, now)) {
       violated('progress', `${head.id} at the head of ${log.name} has expired`)

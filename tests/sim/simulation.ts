@@ -106,6 +106,8 @@ export class Simulation {
   /** The engine may be late until then: the wall clock was stepped. */
   #lateUntil = 0
   #released = 0
+  /** The highest that the wall clock ever showed: it may be set back. */
+  #latest = 0
   /** A state was not kept since the last snapshot. */
   #isAfterGap = false
   /** Snapshots since the last step, from inside deliveries. */
@@ -250,7 +252,7 @@ export class Simulation {
     let seen: Seen | undefined
     this.#each(({ model }) => {
       const isWaitedFor = mustWait(model, verb, said)
-      const expected = doToModel(model, verb, moment)
+      const expected = doToModel(model, verb, moment, said)
       demand(
         said.text === expected.text || isLearned(model, verb, said, expected),
         'answer',
@@ -433,10 +435,19 @@ export class Simulation {
   #advance(ms: number): void {
     const { clock } = this.world
     const until = clock.monotonic() + ms
-    const eventsMax = this.counters.events + 1000 + ms / 5
+    // A lease of some milliseconds that nobody settles comes back, and goes out, again and again.
+    const { events, deliveries } = this.counters
+    const deliveriesMax = deliveries + 1000 + ms
     while (clock.monotonic() + clock.untilNext() <= until) {
       this.#event()
+      const handed = this.counters.deliveries - deliveries
+      const eventsMax = events + 1000 + ms / 5 + handed * 4
       demand(this.counters.events < eventsMax, 'progress', `no rest in ${ms} ms`)
+      demand(
+        this.counters.deliveries < deliveriesMax,
+        'progress',
+        `no end of deliveries in ${ms} ms`,
+      )
     }
     clock.advance(Math.max(0, until - clock.monotonic()))
     this.#guarded(() => undefined)
@@ -454,7 +465,9 @@ export class Simulation {
   }
 
   #moment(): Moment {
-    return { now: this.world.clock.now(), monotonic: this.world.clock.monotonic() }
+    const now = this.world.clock.now()
+    this.#latest = Math.max(this.#latest, now)
+    return { now, monotonic: this.world.clock.monotonic(), latest: this.#latest }
   }
 
   // Comparing

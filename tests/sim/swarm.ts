@@ -12,6 +12,7 @@ export const features = [
   'priorities',
   'turns',
   'groups',
+  'prefixes',
   'ttl',
   'queueTtl',
   'delay',

@@ -95,7 +95,13 @@ export function doToEngine(engine: EngineDoor, verb: Verb, now: number): Said {
   }
 }
 
-export function doToModel(model: Model, verb: Verb, { now, monotonic }: Moment): Said {
+/** The last: what the engine said, for where the order is its own choice. */
+export function doToModel(
+  model: Model,
+  verb: Verb,
+  { now, monotonic }: Moment,
+  { text, error }: Said,
+): Said {
   switch (verb.do) {
     case 'create-log':
       return said(defining.createLog(model, verb.name, verb.config, monotonic))
@@ -123,7 +129,9 @@ export function doToModel(model: Model, verb: Verb, { now, monotonic }: Moment):
       return said(storing.append(model, verb.log, verb.records, now))
     case 'lease': {
       const log = model.logs.get(verb.target.log)
-      const answer = leasing.lease(model, verb.target, verb, now)
+      const handed = error === undefined ? (JSON.parse(text) as leasing.Handed[]) : []
+      const positions = handed.map(({ position }) => position)
+      const answer = leasing.lease(model, verb.target, verb, now, positions)
       if (answer.ok && log !== undefined) log.usedAt = monotonic
       return said(answer)
     }

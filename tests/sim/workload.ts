@@ -30,8 +30,9 @@ import type { Feature, Swarm } from './swarm.ts'
 
 const holders = ['ann', 'ben', 'cem', 'dot'] as const
 const words = ['a', 'b', 'c'] as const
-/** The queue whose levels may take turns. */
+/** The queue whose levels may take turns, and the one whose ordering groups may. */
 const turnsQueue = 'q1'
+const prefixesQueue = 'q2'
 const batchVerbs = ['publish', 'append', 'settle', 'commit', 'lease', 'put'] as const
 
 export class Workload {
@@ -99,8 +100,12 @@ export class Workload {
         }
         return { do: 'batch', verbs }
       }
-      case 'subscribe':
-        return { do: kind, queue: this.#queueName(), subscriber: this.#subscriber() }
+      case 'subscribe': {
+        const queue = this.#queueName()
+        // A hand-over of many at once leaves open which of the groups came first.
+        if (queue === prefixesQueue && this.#swarm.has.has('prefixes')) return undefined
+        return { do: kind, queue, subscriber: this.#subscriber() }
+      }
       case 'grant':
       case 'pause':
       case 'resume':
@@ -372,7 +377,7 @@ export class Workload {
       bodyBytes: id.length + 1 + (large || random.below(60)),
       ...(key === undefined ? this.#ownKey(id) : { key }),
       ...(this.#has('spans', 0.4) ? { span: random.between(2, 5) } : {}),
-      ...(this.#has('groups', 0.7) ? { group: random.pick(['g1', 'g2', 'g3']) } : {}),
+      ...(this.#hasGroups() ? { group: random.pick(['g1', 'g2', 'g3']) } : {}),
       ...(this.#has('dedupe', 0.5) ? { dedupeId: `d${random.below(12)}` } : {}),
       ...(this.#hasPriorities() ? { priority: random.below(12) } : {}),
       // A record without any time to live goes to who waits in one turn, which the model does not
@@ -440,7 +445,8 @@ export class Workload {
 
   #queueConfig(name: string): QueueConfig {
     const random = this.#random
-    const isGrouped = this.#has('groups', 0.6)
+    const hasPrefixes = name === prefixesQueue && this.#swarm.has.has('prefixes')
+    const isGrouped = hasPrefixes || this.#has('groups', 0.6)
     // In one queue only: whose turn it is after a restart nobody knows, so all are thought through.
     const isTaking = !isGrouped && name === turnsQueue && this.#has('turns', 0.8)
     const turns = { priority: random.pick([1, 4]), upper: random.between(1, turnsMax) }
@@ -451,12 +457,14 @@ export class Workload {
       ttlMs: this.#has('queueTtl', 0.4) ? random.pick([1, 50, 5000]) : undefined,
       countMax: this.#has('countMax', 0.4) ? random.pick([0, 1, 5, 20]) : undefined,
       bytesMax: this.#has('bytesMax', 0.4) ? random.pick([10, 300]) : undefined,
+      // Which group's turn it is, and so which record is shed, is the engine's choice.
+      ...(hasPrefixes ? { countMax: undefined, bytesMax: undefined } : {}),
       overflow: this.#has('rejectOverflow', 0.6)
         ? random.pick(['reject', 'reject-dead-letter'])
         : 'drop-head',
       deadLetter: this.#has('deadLetters', 0.6) ? this.#deadLetter() : undefined,
       attemptsMax: this.#has('attemptsMax', 0.5) ? random.between(1, 3) : undefined,
-      ordering: isGrouped ? 'group' : 'none',
+      ordering: hasPrefixes ? 'group-prefix' : isGrouped ? 'group' : 'none',
       singleActive: this.#has('singleActive', 0.4),
       retry: this.#has('retry', 0.4) ? { minMs: 10, maxMs: 1000, factor: 2 } : undefined,
       leaseMs: random.chance(0.2) ? random.pick([30, 3000]) : undefined,
@@ -521,6 +529,10 @@ export class Workload {
 
   #unless(): { used?: boolean; filled?: boolean } {
     return { used: this.#random.chance(0.3), filled: this.#random.chance(0.3) }
+  }
+
+  #hasGroups(): boolean {
+    return this.#has('groups', 0.7) || this.#has('prefixes', 0.7)
   }
 
   #hasPriorities(): boolean {
