@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import * as zlib from 'node:zlib'
 import { encodeUtf8 } from './bytes.ts'
-import { crc32 } from './checksum.ts'
+import { crc32, crc32Of } from './checksum.ts'
 import { SeededRandom } from './random.ts'
 
 describe('crc32', () => {
@@ -15,6 +15,14 @@ describe('crc32', () => {
     const bytes = encodeUtf8('spillway and the water behind it')
     for (let cut = 0; cut <= bytes.length; cut++) {
       assert.equal(crc32(bytes.subarray(cut), crc32(bytes.subarray(0, cut))), crc32(bytes))
+    }
+  })
+
+  it('takes a part in place', () => {
+    const bytes = encodeUtf8('spillway and the water behind it')
+    for (let start = 0; start <= bytes.length; start++) {
+      assert.equal(crc32Of(bytes, start, 30), crc32(bytes.subarray(start, 30)))
+      assert.equal(crc32Of(bytes, 1, start), crc32(bytes.subarray(1, start)))
     }
   })
 

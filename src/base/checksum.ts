@@ -26,10 +26,15 @@ function makeTables(): Uint32Array {
  *     crc32(encodeUtf8('123456789')) // 0xcbf43926
  */
 export function crc32(bytes: Uint8Array, previous = 0): number {
+  return crc32Of(bytes, 0, bytes.length, previous)
+}
+
+/** The checksum of `bytes` in [start, end), without a view of them. */
+export function crc32Of(bytes: Uint8Array, start: number, end: number, previous = 0): number {
   const table = tables
   let crc = ~previous
-  let at = 0
-  for (const end = bytes.length - 7; at < end; at += 8) {
+  let at = start
+  for (const last = end - 7; at < last; at += 8) {
     crc ^= bytes[at]! | (bytes[at + 1]! << 8) | (bytes[at + 2]! << 16) | (bytes[at + 3]! << 24)
     crc =
       table[1792 + (crc & 0xff)]! ^
@@ -41,6 +46,6 @@ export function crc32(bytes: Uint8Array, previous = 0): number {
       table[256 + bytes[at + 6]!]! ^
       table[bytes[at + 7]!]!
   }
-  for (; at < bytes.length; at++) crc = (crc >>> 8) ^ table[(crc ^ bytes[at]!) & 0xff]!
+  for (; at < end; at++) crc = (crc >>> 8) ^ table[(crc ^ bytes[at]!) & 0xff]!
   return ~crc >>> 0
 }

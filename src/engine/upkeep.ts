@@ -134,27 +134,26 @@ export class Upkeep {
     const runs: HintRun[] = []
     const { state } = this.#core
     for (const log of state.logs.values()) {
-      if (log.tailFile === number) this.#addRun(runs, log, number, tailPositions(log))
+      if (log.tailFile !== number) continue
+      const builder = new HintBuilder(log.id)
+      log.index.forEachInFile(log.tailFileFirst, number, (position, offset, length, body) =>
+        builder.add(position, offset, length, body),
+      )
+      addRun(runs, builder)
     }
-    const copied = new Map<Log, number[]>()
+    const copied = new Map<Log, HintBuilder>()
     for (const { log, position } of state.relocated.get(number) ?? []) {
-      const list = copied.get(log)
-      if (list === undefined) copied.set(log, [position])
-      else list.push(position)
-    }
-    state.relocated.delete(number)
-    for (const [log, positions] of copied) this.#addRun(runs, log, number, positions)
-    return runs
-  }
-
-  #addRun(runs: HintRun[], log: Log, number: number, positions: Iterable<number>): void {
-    const builder = new HintBuilder(log.id)
-    for (const position of positions) {
       if (!log.index.find(position, this.#entry) || this.#entry.file !== number) continue
+      let builder = copied.get(log)
+      if (builder === undefined) {
+        builder = new HintBuilder(log.id)
+        copied.set(log, builder)
+      }
       builder.add(position, this.#entry.offset, this.#entry.length, this.#entry.body)
     }
-    const run = builder.finish()
-    if (run.positions.length > 0) runs.push(run)
+    state.relocated.delete(number)
+    for (const builder of copied.values()) addRun(runs, builder)
+    return runs
   }
 
   /** Writes what waits, once all that it speaks of is released. One save at a time. */
@@ -494,12 +493,9 @@ export class Upkeep {
   }
 }
 
-function* tailPositions(log: Log): Generator<number> {
-  let position = log.index.nextAtOrAfter(log.tailFileFirst)
-  while (position >= 0) {
-    yield position
-    position = log.index.nextAtOrAfter(position + 1)
-  }
+function addRun(runs: HintRun[], builder: HintBuilder): void {
+  const run = builder.finish()
+  if (run.positions.length > 0) runs.push(run)
 }
 
 /** Each byte one character: equal keys, and only those, give equal texts. */

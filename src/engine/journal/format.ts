@@ -27,6 +27,7 @@
 
 import { assert } from '../../base/assert.ts'
 import { decodeUtf8, noBytes } from '../../base/bytes.ts'
+import { crc32Of } from '../../base/checksum.ts'
 import type { Death, StoredRecord } from '../model.ts'
 
 export const formatVersion = 1
@@ -121,6 +122,12 @@ export function sealBlock(
   view.setUint32(at + 4, crc32(slab.bytes.subarray(at + 8, block.end)), true)
 }
 
+/**
+ * Up to here the checksum is made in place: a view and a call into the system's function cost more
+ * than they save (256 bytes: 265 against 302 ns, and twice as much for 80).
+ */
+const shortBytesMax = 256
+
 /** Writes the checksum of the record entry at `start`, which is complete but for that. */
 export function sealRecord(
   slab: { bytes: Uint8Array; view: DataView },
@@ -128,9 +135,11 @@ export function sealRecord(
   end: number,
   crc32: (bytes: Uint8Array) => number,
 ): void {
-  const { view } = slab
+  const { bytes, view } = slab
   view.setUint32(start + recordCrcAt, 0, true)
-  view.setUint32(start + recordCrcAt, crc32(slab.bytes.subarray(start, end)), true)
+  const isShort = end - start <= shortBytesMax
+  const crc = isShort ? crc32Of(bytes, start, end) : crc32(bytes.subarray(start, end))
+  view.setUint32(start + recordCrcAt, crc, true)
 }
 
 /** False when the bytes are no record's entry, or not as they were written. */

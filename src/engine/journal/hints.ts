@@ -12,8 +12,6 @@
 const magic = 'SPWYHINT'
 const headerBytes = 24
 const runHeaderBytes = 24
-/** Position, offset, length, body. */
-const rowWidth = 4
 
 /** Records of one log in one file, in the order of positions. Arrays are parallel. */
 export interface HintRun {
@@ -27,7 +25,10 @@ export interface HintRun {
 /** Collects one log's records; they need not come in the order of positions. */
 export class HintBuilder {
   readonly #log: number
-  #rows = new Float64Array(64 * rowWidth)
+  #positions = new Float64Array(64)
+  #offsets = new Uint32Array(64)
+  #lengths = new Uint32Array(64)
+  #bodies = new Uint32Array(64)
   #count = 0
   #ordered = true
 
@@ -36,45 +37,56 @@ export class HintBuilder {
   }
 
   add(position: number, offset: number, length: number, body: number): void {
-    const at = this.#count * rowWidth
-    if (at === this.#rows.length) {
-      const rows = new Float64Array(this.#rows.length * 2)
-      rows.set(this.#rows)
-      this.#rows = rows
-    }
-    if (at > 0 && this.#rows[at - rowWidth]! >= position) this.#ordered = false
-    this.#rows[at] = position
-    this.#rows[at + 1] = offset
-    this.#rows[at + 2] = length
-    this.#rows[at + 3] = body
+    const at = this.#count
+    if (at === this.#positions.length) this.#grow()
+    if (at > 0 && this.#positions[at - 1]! >= position) this.#ordered = false
+    this.#positions[at] = position
+    this.#offsets[at] = offset
+    this.#lengths[at] = length
+    this.#bodies[at] = body
     this.#count++
   }
 
   finish(): HintRun {
     const count = this.#count
-    const rows = this.#rows
     const run = {
       log: this.#log,
-      positions: new Float64Array(count),
-      offsets: new Uint32Array(count),
-      lengths: new Uint32Array(count),
-      bodies: new Uint32Array(count),
+      positions: this.#positions.subarray(0, count),
+      offsets: this.#offsets.subarray(0, count),
+      lengths: this.#lengths.subarray(0, count),
+      bodies: this.#bodies.subarray(0, count),
     }
-    const order = this.#ordered ? undefined : this.#order()
-    for (let index = 0; index < count; index++) {
-      const at = (order?.[index] ?? index) * rowWidth
-      run.positions[index] = rows[at]!
-      run.offsets[index] = rows[at + 1]!
-      run.lengths[index] = rows[at + 2]!
-      run.bodies[index] = rows[at + 3]!
-    }
-    return run
+    return this.#ordered ? run : inOrder(run)
   }
 
-  #order(): Uint32Array {
-    const rows = this.#rows
-    const order = Uint32Array.from({ length: this.#count }, (_, index) => index)
-    return order.sort((left, right) => rows[left * rowWidth]! - rows[right * rowWidth]!)
+  #grow(): void {
+    const capacity = this.#positions.length * 2
+    const positions = new Float64Array(capacity)
+    positions.set(this.#positions)
+    this.#positions = positions
+    this.#offsets = grown(this.#offsets, capacity)
+    this.#lengths = grown(this.#lengths, capacity)
+    this.#bodies = grown(this.#bodies, capacity)
+  }
+}
+
+function grown(column: Uint32Array, capacity: number): Uint32Array<ArrayBuffer> {
+  const larger = new Uint32Array(capacity)
+  larger.set(column)
+  return larger
+}
+
+function inOrder(run: HintRun): HintRun {
+  const { log, positions } = run
+  const order = Uint32Array.from({ length: positions.length }, (_, index) => index)
+  order.sort((left, right) => positions[left]! - positions[right]!)
+  const sorted = (column: Uint32Array) => Uint32Array.from(order, index => column[index]!)
+  return {
+    log,
+    positions: Float64Array.from(order, index => positions[index]!),
+    offsets: sorted(run.offsets),
+    lengths: sorted(run.lengths),
+    bodies: sorted(run.bodies),
   }
 }
 

@@ -32,6 +32,8 @@ export interface Entry {
   body: number
 }
 
+export type VisitEntry = (position: number, offset: number, length: number, body: number) => void
+
 export class RecordIndex {
   /** Records held. */
   count = 0
@@ -166,6 +168,20 @@ export class RecordIndex {
       }
     }
     if (runFirst >= 0) visit(runFirst, runEnd - runFirst)
+  }
+
+  /** Calls back for each record at or after `from` that lies in that file, in order. */
+  forEachInFile(from: number, file: number, visit: VisitEntry): void {
+    for (let index = this.#chunkIndexOf(from); index < this.#chunks.length; index++) {
+      const chunk = this.#chunks[index]!
+      const { data, used } = chunk
+      let slot = chunk.first >= from ? 0 : lowerBound(chunk, from - chunk.first)
+      for (; slot < used; slot++) {
+        const at = slot * words
+        if (data[at] !== file || data[at + 2] === 0) continue
+        visit(positionOf(chunk, slot), data[at + 1]!, data[at + 2]!, data[at + 3]!)
+      }
+    }
   }
 
   /** Forgets everything; recovery builds it anew where copies came out of order. */
