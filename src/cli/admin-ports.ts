@@ -7,7 +7,7 @@ import { systemClock } from '../platform/clock.ts'
 import { processUsage } from '../platform/process.ts'
 import type { Connections } from '../servers/listener.ts'
 import type { Broker } from './broker.ts'
-import { printValue } from './options.ts'
+import { printDurability } from './option.ts'
 import type { Plan } from './plan.ts'
 import type { Served } from './protocols.ts'
 import { readVersion } from './version.ts'
@@ -48,7 +48,7 @@ export function makeAdminPorts(parts: {
       version: readVersion(),
       node: process.versions.node,
       startedAt: systemClock.now(),
-      durability: printValue(plan.durability),
+      durability: printDurability(plan.durability),
       data: plan.data,
       host: plan.host,
     },

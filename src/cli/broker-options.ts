@@ -1,6 +1,6 @@
 /** The options of a broker, and of what looks at its folder or settings: serve, doctor, config. */
 
-import { parseDuration } from '../base/duration.ts'
+import { parseDuration, printDuration } from '../base/duration.ts'
 import { parseSize } from '../base/size.ts'
 import type { Durability } from '../engine/engine.ts'
 import {
@@ -14,6 +14,7 @@ import {
   parseInteger,
   parseReserve,
   port,
+  printDurability,
   text,
 } from './option.ts'
 
@@ -33,6 +34,7 @@ export const brokerOptions = {
     placeholder: 'always|interval:MS|os|memory',
     fallback: { kind: 'always' } as Durability,
     parse: parseDurability,
+    print: printDurability,
     expects: 'always, interval:MS, os or memory',
     help: 'when a confirm is sent: always = after fsync',
     commands: ['serve', 'config'],
@@ -154,6 +156,7 @@ export const brokerOptions = {
     placeholder: 'DURATION',
     fallback: 60_000,
     parse: parseDuration,
+    print: printDuration,
     expects: 'a duration such as 60s, or 0',
     help: 'an SQS queue cannot be purged or recreated again so soon; 0: at once',
     commands: ['serve', 'config'],

@@ -3,7 +3,7 @@
 import { usageFailure } from './failure.ts'
 import type { Command } from './main.ts'
 import type { Option } from './option.ts'
-import { optionKeys, options, printValue } from './options.ts'
+import { optionKeys, options, printOption } from './options.ts'
 import { table } from './output.ts'
 
 export const config: Command = async ({ settings, origins, words, output }) => {
@@ -21,14 +21,17 @@ export const config: Command = async ({ settings, origins, words, output }) => {
     for (const { key, value, origin } of rows)
       output.json({
         key,
-        value: typeof value === 'object' ? printValue(value) : (value ?? null),
+        value: typeof value === 'object' ? printOption(key, value) : (value ?? null),
         origin,
       })
     return 0
   }
   const columns = [
     { title: 'key', cell: (row: (typeof rows)[number]) => row.key },
-    { title: 'value', cell: (row: (typeof rows)[number]) => printValue(row.value) || '-' },
+    {
+      title: 'value',
+      cell: (row: (typeof rows)[number]) => printOption(row.key, row.value) || '-',
+    },
   ]
   if (settings.showOrigin) columns.push({ title: 'origin', cell: row => row.origin })
   for (const line of table(columns, rows)) output.data(line)

@@ -1,7 +1,7 @@
 /** The pages of `--help`, printed from the tables. */
 
 import type { CommandName, Option } from './option.ts'
-import { flagOf, optionKeys, options, printValue, variableOf } from './options.ts'
+import { flagOf, optionKeys, options, printOption, variableOf } from './options.ts'
 
 export interface CommandText {
   /** Words after the command. */
@@ -156,7 +156,7 @@ function optionRows(command: CommandName): string[][] {
     const option: Option<unknown> = options[key]
     if (option.commands !== 'all' && !option.commands.includes(command)) continue
     const short = option.short === undefined ? '' : `-${option.short}, `
-    const fallback = option.kind === 'switch' ? '' : printValue(option.fallback)
+    const fallback = option.kind === 'switch' ? '' : printOption(key, option.fallback)
     rows.push([
       `${short}--${flagOf(key)}${valueText(option)}`,
       `${option.help}${fallback === '' || fallback === '0' ? '' : ` (default: ${fallback})`}`,

@@ -3,7 +3,7 @@
  * ports, durations, moments, numbers.
  */
 
-import { parseDuration } from '../base/duration.ts'
+import { parseDuration, printDuration } from '../base/duration.ts'
 import { parseSize } from '../base/size.ts'
 import type { Durability } from '../engine/engine.ts'
 
@@ -46,6 +46,8 @@ export interface Option<T> {
   readonly bare?: T
   /** Undefined for a text that means nothing. */
   readonly parse: (text: string) => T | undefined
+  /** The form that `parse` reads back; default: as it is. */
+  print?(value: T & {}): string
   /** What a wrong value is answered with: “expects …”. */
   readonly expects: string
   readonly help: string
@@ -71,6 +73,7 @@ export const duration = {
   kind: 'value',
   placeholder: 'DURATION',
   parse: parseDuration,
+  print: printDuration,
   expects: 'a duration such as 30s',
 } as const
 export const moment = {
@@ -108,6 +111,10 @@ export function parseDurability(value: string): Durability | undefined {
   if (value === 'always' || value === 'os' || value === 'memory') return { kind: value }
   const ms = /^interval:(\d+)(?:ms)?$/.exec(value)?.[1]
   return ms === undefined || Number(ms) < 1 ? undefined : { kind: 'interval', ms: Number(ms) }
+}
+
+export function printDurability(durability: Durability): string {
+  return durability.kind === 'interval' ? `interval:${durability.ms}` : durability.kind
 }
 
 /** On a disk that is full to the last byte not even an acknowledgement could be written. */

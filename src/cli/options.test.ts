@@ -1,11 +1,13 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { CommandFailure } from './failure.ts'
+import type { Option } from './option.ts'
 import {
   flagOf,
   optionKeys,
+  options,
   parseFlags,
-  printValue,
+  printOption,
   resolveOptions,
   variableOf,
 } from './options.ts'
@@ -77,7 +79,7 @@ test('values are read by their kind', () => {
   assert.equal(settings.maxDisk, 10e9)
   assert.equal(settings.memory, true)
   assert.equal(settings.count, 5)
-  assert.equal(printValue(settings.durability), 'interval:250')
+  assert.equal(printOption('durability', settings.durability), 'interval:250')
 })
 
 test('a wrong value names its source and says what is expected', () => {
@@ -124,4 +126,12 @@ test('what acts on one call cannot be set for good', () => {
 
 test('an empty variable is as good as none', () => {
   assert.equal(resolve({ environment: { SPILLWAY_HOST: '' } }).settings.host, '127.0.0.1')
+})
+
+test('each default is printed as it may be typed', () => {
+  for (const key of optionKeys) {
+    const option: Option<unknown> = options[key]
+    const printed = printOption(key, option.fallback)
+    if (printed !== '') assert.deepEqual(option.parse(printed), option.fallback, key)
+  }
 })

@@ -7,7 +7,6 @@
  */
 
 import { parseArgs } from 'node:util'
-import type { Durability } from '../engine/engine.ts'
 import { brokerOptions } from './broker-options.ts'
 import { clientOptions } from './client-options.ts'
 import { usageFailure } from './failure.ts'
@@ -175,12 +174,9 @@ function checkKeys(file: NonNullable<OptionSources['file']>): void {
   }
 }
 
-/** The form that `parse` reads, for `config` and for pages. */
-export function printValue(value: unknown): string {
-  if (value === undefined) return ''
-  if (typeof value === 'object' && value !== null && 'kind' in value) {
-    const durability = value as Durability
-    return durability.kind === 'interval' ? `interval:${durability.ms}` : durability.kind
-  }
-  return String(value)
+/** The form that `parse` reads, for `config` and for pages; empty for what is not set. */
+export function printOption(key: OptionKey, value: unknown): string {
+  const option: Option<unknown> = options[key]
+  if (value === undefined || value === null) return ''
+  return option.print?.(value) ?? String(value)
 }
