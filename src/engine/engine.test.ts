@@ -232,6 +232,15 @@ describe('a queue', () => {
     assert.deepEqual(stored, [false, false])
   })
 
+  it('says it of what is leased on request, too', () => {
+    const { world, engine } = open({ q: { queue: {} } })
+    engine.publish('', 'q', text('old'))
+    world.clock.advance(1000)
+    engine.publish('', 'q', text('new'))
+    const leased = engine.lease({ log: 'q' }, { holder: 'h', countMax: 2 })
+    assert.deepEqual(leased.ok && leased.value.map(({ stored }) => stored), [true, false])
+  })
+
   it('gives a record without time to live to who waits for it, once', () => {
     const { world, engine } = open({ q: { queue: { ttlMs: 0 } } })
     engine.publish('', 'q', text('nobody waits'))

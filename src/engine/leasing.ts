@@ -4,6 +4,7 @@
  * record comes again, never that it is lost.
  */
 
+import { assert } from '../base/assert.ts'
 import type { Core } from './core.ts'
 import { done, type Outcome, refused } from './errors.ts'
 import { giveBackLapsed } from './group-leasing.ts'
@@ -32,6 +33,8 @@ export class Leasing {
   readonly #storing: Storing
   /** What `#nextAlive` has read to find its position, if it had to. */
   #alive: EntryRecord | undefined
+  /** Where the record is that was read last. */
+  readonly #at: Entry = { file: 0, offset: 0, length: 0, body: 0 }
 
   constructor(core: Core, storing: Storing) {
     this.#core = core
@@ -174,7 +177,7 @@ export class Leasing {
     for (;;) {
       const position = queue.next(lane, barrier)
       if (position < 0 || !queue.mayExpire) return position
-      const record = this.#core.state.record(log, position)
+      const record = this.#read(log, position)
       const { expiresAt, time } = record
       this.#alive = record
       if (expiresAt === undefined || expiresAt > now) return position
@@ -182,6 +185,14 @@ export class Leasing {
       log.traffic.expired++
       this.#storing.bury(log, position, 'expired')
     }
+  }
+
+  /** The record at `position`, which must be there; `#at` is its place then. */
+  #read(log: Log, position: number): EntryRecord {
+    const { state } = this.#core
+    assert(log.index.find(position, this.#at), 'I5: a record that is next is there')
+    const { file, offset, length } = this.#at
+    return state.recordAt(log, position, state.read(file, offset, length))
   }
 
   /** Buries expired records at the heads of all levels; the earliest expiry that is left. */
@@ -224,7 +235,7 @@ export class Leasing {
       while (deliveries.length < options.countMax && !log.traffic.paused) {
         const position = this.#nextAlive(log, queue, now, lane, barrier)
         if (position < 0) break
-        const record = this.#alive ?? state.record(log, position)
+        const record = this.#alive ?? this.#read(log, position)
         positions.push(position)
         if (options.settled === true) {
           deliveries.push({ record, attempts: queue.attemptsOf(position) + 1 })
@@ -234,7 +245,8 @@ export class Leasing {
           const lease = queue.lease(position, options.holder, now, deadline)
           if (lease.lane !== lane) barrier = queue.barrierOf(lease.lane, position)
           lane = lease.lane
-          deliveries.push({ record, attempts: lease.attempts })
+          const stored = journal.isReleased(this.#at.file, this.#at.offset)
+          deliveries.push({ record, attempts: lease.attempts, stored })
         }
       }
       if (positions.length > 0) {

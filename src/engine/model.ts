@@ -93,7 +93,7 @@ export interface Delivery {
   readonly record: StoredRecord
   /** 1 for the first time that it is handed out. */
   readonly attempts: number
-  /** To subscribers: the record is on the disk already, so handing it over need not wait. */
+  /** From a queue: the record is on the disk already, so handing it over need not wait. */
   readonly stored?: boolean
 }
 

@@ -35,6 +35,32 @@ function statusOf(text: string): number {
 const host = 'host: localhost\r\n'
 
 describe('requests in a stream of bytes', () => {
+  it('reads the names of each head, whatever the lines of the last one were called', () => {
+    const long = `x-long: ${'y'.repeat(500)}\r\n`
+    const heads = [
+      `${host}ab: 1\r\nab-c: 2\r\n${long}`,
+      `${host}ab-c: 3\r\nab: 4\r\n${long}`,
+      `Host: h\r\nab:5\r\n${long}`,
+      `${long}__proto__: 6\r\nhost: h\r\nAB-C : 7\r\n`,
+    ]
+    const text = (head: string) => `GET / HTTP/1.1\r\n${head}\r\n`
+    const read = readAll(heads.slice(0, 3).map(text).join(''))
+    assert.deepEqual(
+      read.map(({ headers }) => [headers['host'], headers['ab'], headers['ab-c']]),
+      [
+        ['localhost', '1', '2'],
+        ['localhost', '4', '3'],
+        ['h', '5', undefined],
+      ],
+    )
+    assert.deepEqual(
+      read.map(({ headers }) => [headers['constructor'], headers['__proto__']]),
+      read.map(() => [undefined, undefined]),
+    )
+    assert.equal(statusOf(text(heads[3]!)), 400)
+    assert.equal(readAll(text(heads[3]!.replace(' :', ':')))[0]?.headers['__proto__'], '6')
+  })
+
   const stream =
     `POST /a?b=c HTTP/1.1\r\n${host}Content-Length: 5\r\nX-Twice: 1\r\nx-twice:  2 \r\n\r\nhello` +
     `\r\nGET / HTTP/1.1\r\n${host}\r\n` +

@@ -72,9 +72,24 @@ const headsKnownMax = 200
 const headKnownLengthMax = 500
 
 /** The same for the names of headers, as they are written: in lower case, and valid. */
-const namesKnown = new Map<string, string>()
+const namesKnown = new Map<string, HeaderName>()
 const namesKnownMax = 500
 const nameKnownLengthMax = 40
+
+interface HeaderName {
+  readonly written: string
+  readonly name: string
+}
+
+/** No longer heads than this have the names of their lines remembered. */
+const linesKnownMax = 32
+
+/** No names are inherited, and it stays an object whose fields are found fast. */
+class Headers {
+  [name: string]: string
+}
+Object.setPrototypeOf(Headers.prototype, null)
+Reflect.deleteProperty(Headers.prototype, 'constructor')
 
 /**
  * Holds the bytes of a connection that are not yet a whole request.
@@ -91,6 +106,8 @@ export class HttpReader {
   #pending: Pending | undefined
   /** How far the end of a head, or of a chunked body, has been looked for. */
   #scanned = 0
+  /** The names of the last head's lines: a client nearly always sends them in one order. */
+  readonly #names: HeaderName[] = []
 
   constructor(limits: HttpReaderLimits) {
     this.#limits = limits
@@ -153,9 +170,25 @@ export class HttpReader {
       return undefined
     }
     this.#scanned = 0
-    const { head, length } = headOf(this.#bytes.toString('latin1', 0, end), this.#limits.headersMax)
+    const { head, length } = this.#headOf(this.#bytes.toString('latin1', 0, end))
     if (length !== undefined && length > bodyBytesMax) throw tooLarge(bodyBytesMax)
     return { head, start: end + headEnd.length, length }
+  }
+
+  #headOf(text: string): ParsedHead {
+    const { headersMax } = this.#limits
+    // A signed request's head is longer, and is never the same again: it is not even looked for.
+    if (text.length > headKnownLengthMax) return parseHead(text, headersMax, this.#names)
+    const known = headsKnown.get(text)
+    if (known !== undefined) return known
+    const parsed = parseHead(text, headersMax, this.#names)
+    const { headers } = parsed.head
+    const isAnonymous = headers['authorization'] === undefined && headers['cookie'] === undefined
+    if (isAnonymous) {
+      if (headsKnown.size >= headsKnownMax) headsKnown.clear()
+      headsKnown.set(text, parsed)
+    }
+    return parsed
   }
 
   #readChunked(head: HttpHead, start: number): HttpRequest | undefined {
@@ -203,22 +236,7 @@ function tooLarge(max: number): HttpBreach {
   return new HttpBreach(413, `The request's body is longer than ${max} bytes.`)
 }
 
-function headOf(text: string, headersMax: number): ParsedHead {
-  // A signed request's head is longer, and is never the same again: it is not even looked for.
-  if (text.length > headKnownLengthMax) return parseHead(text, headersMax)
-  const known = headsKnown.get(text)
-  if (known !== undefined) return known
-  const parsed = parseHead(text, headersMax)
-  const { headers } = parsed.head
-  const isAnonymous = headers['authorization'] === undefined && headers['cookie'] === undefined
-  if (isAnonymous) {
-    if (headsKnown.size >= headsKnownMax) headsKnown.clear()
-    headsKnown.set(text, parsed)
-  }
-  return parsed
-}
-
-function parseHead(text: string, headersMax: number): ParsedHead {
+function parseHead(text: string, headersMax: number, names: HeaderName[]): ParsedHead {
   const firstEnd = text.indexOf('\r\n')
   const first = firstEnd < 0 ? text : text.slice(0, firstEnd)
   const methodEnd = first.indexOf(' ')
@@ -232,7 +250,7 @@ function parseHead(text: string, headersMax: number): ParsedHead {
   if (version !== 'HTTP/1.1' && version !== 'HTTP/1.0') {
     throw new HttpBreach(505, `${version} is not spoken here, only HTTP/1.1.`)
   }
-  const headers = readHeaders(text, firstEnd, headersMax)
+  const headers = readHeaders(text, firstEnd, headersMax, names)
   const isNew = version === 'HTTP/1.1'
   if (isNew && headers['host'] === undefined) throw new HttpBreach(400, 'The host is missing.')
   const connection = headers['connection']?.toLowerCase() ?? ''
@@ -250,25 +268,38 @@ function readHeaders(
   text: string,
   firstEnd: number,
   headersMax: number,
-): { [name: string]: string } {
-  const headers: { [name: string]: string } = Object.create(null)
+  names: HeaderName[],
+): { readonly [name: string]: string | undefined } {
+  const headers = new Headers()
   let count = 0
   for (let at = firstEnd; at >= 0; ) {
     const start = at + 2
     const next = text.indexOf('\r\n', start)
     const end = next < 0 ? text.length : next
-    const colon = text.indexOf(':', start)
-    if (colon < 0 || colon >= end) throw new HttpBreach(400, 'A header has no colon.')
-    const name = nameOf(text.slice(start, colon))
+    let known = names[count]
+    if (known === undefined || !isNamed(text, start, known.written)) {
+      const nameEnd = text.indexOf(':', start)
+      if (nameEnd < 0 || nameEnd >= end) throw new HttpBreach(400, 'A header has no colon.')
+      known = nameOf(text.slice(start, nameEnd))
+      if (count < linesKnownMax) names[count] = known
+    }
     if (++count > headersMax)
       throw new HttpBreach(431, `There are more than ${headersMax} headers.`)
-    const value = valueIn(text, colon + 1, end)
+    const { name, written } = known
+    const value = valueIn(text, start + written.length + 1, end)
     const before = headers[name]
     headers[name] = before === undefined ? value : `${before}, ${value}`
     at = next
   }
   return headers
 }
+
+/** A name has no line end in it, so what is found is before the end of the line. */
+function isNamed(text: string, start: number, written: string): boolean {
+  return text.charCodeAt(start + written.length) === colon && text.startsWith(written, start)
+}
+
+const colon = 0x3a
 
 /** Nearly always one space is before the value, and none behind it. */
 function valueIn(text: string, from: number, end: number): string {
@@ -279,16 +310,18 @@ function valueIn(text: string, from: number, end: number): string {
 
 const space = 0x20
 
-function nameOf(written: string): string {
-  const known = namesKnown.get(written)
+function nameOf(text: string): HeaderName {
+  const known = namesKnown.get(text)
   if (known !== undefined) return known
-  const name = written.toLowerCase()
+  const name = text.toLowerCase()
   if (!token.test(name)) throw new HttpBreach(400, 'A header has no valid name.')
-  if (written.length <= nameKnownLengthMax) {
-    if (namesKnown.size >= namesKnownMax) namesKnown.clear()
-    namesKnown.set(written, name)
-  }
-  return name
+  // A copy: a slice would keep the whole head.
+  const written = Buffer.from(text, 'latin1').toString('latin1')
+  const made = { written, name }
+  if (text.length > nameKnownLengthMax) return made
+  if (namesKnown.size >= namesKnownMax) namesKnown.clear()
+  namesKnown.set(written, made)
+  return made
 }
 
 /** Undefined: chunked (section 6.3). */

@@ -245,6 +245,11 @@ export class Simulation {
     const gateBefore = this.#engine.gate
     const said = doToEngine(this.#engine, verb, moment.now)
     this.#hash.text(said.text)
+    for (const delivery of said.deliveries ?? []) {
+      if (verb.do !== 'lease' || verb.target.group !== undefined) break
+      const { position } = delivery.record
+      this.#checkStored(verb.target.log, { position, id: idOf(delivery.record) }, delivery)
+    }
     if (said.error === 'disk-full' || said.error === 'overloaded') {
       demand(this.#engine.alarm !== undefined, 'I9', `${said.error} without an alarm`)
       return
@@ -389,7 +394,11 @@ export class Simulation {
   }
 
   /** A record that is said to be on the disk must come back after whatever happens now (I1). */
-  #checkStored(queue: string, got: Expected, { record, stored }: Delivery): void {
+  #checkStored(
+    queue: string,
+    got: Pick<Expected, 'id' | 'position'>,
+    { record, stored }: Delivery,
+  ): void {
     if (stored !== true || record.transient) return
     if (this.#engine.log(queue)?.config.durable !== true) return
     const isSafe = this.#history.isSafe(this.#engine.released, queue, got)

@@ -24,6 +24,8 @@ import type { Draft, Verb } from './operations.ts'
 export interface Said {
   readonly text: string
   readonly error: string | undefined
+  /** What was handed out with it. */
+  readonly deliveries?: readonly Delivery[]
 }
 
 export function doToEngine(engine: EngineDoor, verb: Verb, now: number): Said {
@@ -179,14 +181,12 @@ function nothing(outcome: Outcome<unknown>): Said {
 
 function handed(outcome: Outcome<readonly Delivery[]>): Said {
   if (!outcome.ok) return said(outcome)
-  return said({
-    ok: true,
-    value: outcome.value.map(({ record, attempts }) => ({
-      position: record.position,
-      id: idOf(record),
-      attempts,
-    })),
-  })
+  const value = outcome.value.map(({ record, attempts }) => ({
+    position: record.position,
+    id: idOf(record),
+    attempts,
+  }))
+  return { ...said({ ok: true, value }), deliveries: outcome.value }
 }
 
 function positionsRead(engine: EngineDoor, verb: Extract<Verb, { do: 'read' }>): Said {

@@ -33,6 +33,12 @@ const jsonType = 'application/x-amz-json-1.0'
 
 export type Protocol = 'json' | 'query'
 
+/**
+ * What an answer shows: what has been changed, records that have come, or only such as are on the
+ * disk already.
+ */
+export type Reveals = 'changes' | 'records' | 'stored'
+
 /** A call that is being handled. */
 export class Request {
   readonly broker: SqsBroker
@@ -73,10 +79,9 @@ export class Request {
     return nameOfUrl(path)
   }
 
-  /** `records`: the answer hands out messages and reveals nothing else. */
-  finish(result: unknown, reveals: 'changes' | 'records' = 'changes', lost?: () => void): void {
-    const { engine } = this.broker
-    const gate = reveals === 'changes' ? engine.gate : engine.recordGate
+  /** `reveals`: what must be on the disk before, if the answer does not show changes. */
+  finish(result: unknown, reveals: Reveals = 'changes', lost?: () => void): void {
+    const gate = this.#gateOf(reveals)
     const { shape, name } = this.command!
     if (this.protocol === 'json') {
       this.#finishJson(gate, shape === undefined ? '' : JSON.stringify(result), lost)
@@ -94,9 +99,15 @@ export class Request {
   }
 
   /** Of a receive. `lost`: the client has gone before the answer left. */
-  finishReceived(Messages: readonly Shown[], lost: () => void): void {
-    if (this.protocol === 'query') this.finish({ Messages }, 'records', lost)
-    else this.#finishJson(this.broker.engine.recordGate, receivedJson(Messages), lost)
+  finishReceived(Messages: readonly Shown[], reveals: Reveals, lost: () => void): void {
+    if (this.protocol === 'query') this.finish({ Messages }, reveals, lost)
+    else this.#finishJson(this.#gateOf(reveals), receivedJson(Messages), lost)
+  }
+
+  #gateOf(reveals: Reveals): number {
+    const { engine } = this.broker
+    if (reveals === 'stored') return 0
+    return reveals === 'changes' ? engine.gate : engine.recordGate
   }
 
   #finishJson(gate: number, body: string, lost: (() => void) | undefined): void {

@@ -87,14 +87,18 @@ interface Taken {
   readonly holder: string
   readonly positions: readonly number[]
   readonly Messages: readonly Shown[] | undefined
+  /** All of them are on the disk: the answer need not wait for what others send. */
+  readonly stored: boolean
 }
+
+const none = { positions: [], Messages: undefined, stored: false } as const
 
 /** Leases what there is now. */
 function take(request: Request, view: QueueView, plan: Plan): Taken {
   const { broker } = request
   const { engine } = broker
   if (!view.fifo && engine.glance(view.name)!.leased >= limits.inFlightMax) {
-    if (plan.waitMs > 0) return { holder: '', positions: [], Messages: undefined }
+    if (plan.waitMs > 0) return { holder: '', ...none }
     fail('OverLimit', 'The maximum number of in flight messages is reached.')
   }
   const holder = broker.nextHolder()
@@ -103,10 +107,11 @@ function take(request: Request, view: QueueView, plan: Plan): Taken {
   const outcome = engine.lease({ log: view.name }, { holder, countMax, leaseMs })
   if (!outcome.ok) refuse(outcome.error, outcome.detail)
   const positions = outcome.value.map(({ record }) => record.position)
-  if (positions.length === 0) return { holder, positions, Messages: undefined }
+  if (positions.length === 0) return { holder, ...none }
+  const stored = outcome.value.every(delivery => delivery.stored === true)
   const Messages = outcome.value.map(delivery => shown(request, view, delivery, { holder, plan }))
   if (leaseMs === 0) engine.settle({ log: view.name }, holder, positions, { kind: 'return' })
-  return { holder, positions, Messages }
+  return { holder, positions, Messages, stored }
 }
 
 function shown(
@@ -125,13 +130,15 @@ function shown(
   return messageOf(broker, view, delivery, { holder, wanted: plan.wanted, firstAt })
 }
 
-function reply(request: Request, plan: Plan, { holder, positions, Messages }: Taken): void {
+function reply(request: Request, plan: Plan, taken: Taken): void {
+  const { holder, positions, Messages, stored } = taken
   if (Messages === undefined) {
     request.finish({}, 'records')
     return
   }
   if (plan.attempt !== undefined) keepAttempt(request, plan, { holder, positions })
-  request.finishReceived(Messages, () => giveBack(request, plan, { holder, positions }))
+  const reveals = stored ? 'stored' : 'records'
+  request.finishReceived(Messages, reveals, () => giveBack(request, plan, { holder, positions }))
 }
 
 /** The client has gone before it could have got them: they were never received. */
