@@ -248,6 +248,13 @@ export const brokerOptions = {
     help: 'encrypt these ports only, such as kafka,http; the others stay plain',
     commands: ['serve', 'config'],
   },
+  proxyProtocol: {
+    ...text,
+    placeholder: 'NAMES',
+    fallback: undefined as string | undefined,
+    help: 'connections to these ports (of amqp, kafka, redis, sqs) begin with the PROXY header of a load balancer',
+    commands: ['serve', 'config'],
+  },
   scram: {
     ...off,
     help: 'with keys for logging in to Kafka by SCRAM',

@@ -111,6 +111,7 @@ async function bindPorts(parts: Parts, connections: Connections): Promise<Broker
     const tls = tlsOf(plan, name)
     return netTransport({
       tls: tls === undefined ? undefined : { ...tls, ca: plan.tlsCa },
+      proxied: plan.proxiedNames.has(name),
       onError: error => log.warn('a connection could not be accepted', { reason: error.message }),
     })
   }

@@ -46,6 +46,8 @@ export interface Plan {
   readonly tls: { readonly cert: string; readonly key: string } | undefined
   /** The ports that are encrypted, by the names of their endpoints. */
   readonly tlsNames: ReadonlySet<PortName>
+  /** The ports behind a load balancer that says who the client is. */
+  readonly proxiedNames: ReadonlySet<PortName>
   /** Authorities of client certificates, PEM. */
   readonly tlsCa: string | undefined
 }
@@ -109,6 +111,7 @@ export function makePlan(settings: Settings): Plan {
     readOnlyStudio: settings.readOnlyStudio,
     tls: readTls(settings),
     tlsNames: readTlsNames(settings),
+    proxiedNames: readNames('--proxy-protocol', settings.proxyProtocol, proxiable),
     tlsCa: readTlsCa(settings),
   }
 }
@@ -127,10 +130,22 @@ export function tlsOf({ tls, tlsNames }: Plan, name: PortName): Plan['tls'] {
 function readTlsNames({ tlsOnly, tlsCert }: Settings): Plan['tlsNames'] {
   if (tlsOnly === undefined) return new Set(portNames)
   if (tlsCert === undefined) throw usageFailure('--tls-only needs --tls-cert and --tls-key.')
-  const names = tlsOnly.split(',').map(name => portNames.find(known => known === name.trim()))
-  const known = names.filter(name => name !== undefined)
-  if (known.length === names.length) return new Set(known)
-  throw usageFailure(`--tls-only knows ${portNames.join(', ')}.`)
+  return readNames('--tls-only', tlsOnly, portNames)
+}
+
+/** The protocols' own ports; in front of the others stands a balancer that speaks HTTP. */
+const proxiable = ['amqp', 'kafka', 'redis', 'sqs'] as const
+
+function readNames(
+  flag: string,
+  given: string | undefined,
+  known: readonly PortName[],
+): ReadonlySet<PortName> {
+  if (given === undefined) return new Set()
+  const names = given.split(',').map(name => known.find(each => each === name.trim()))
+  const found = names.filter(name => name !== undefined)
+  if (found.length === names.length) return new Set(found)
+  throw usageFailure(`${flag} knows ${known.join(', ')}.`)
 }
 
 function redisProfileOf({ redisProfile }: Settings): RedisProfile {

@@ -8,6 +8,7 @@ import type { Random } from '../engine/ports.ts'
 import { systemClock } from '../platform/clock.ts'
 import { equalSecrets, hmacSha256 } from '../platform/digest.ts'
 import { type HttpCall, listenHttp } from '../platform/http.ts'
+import { netTransport } from '../platform/transport.ts'
 import { limits } from '../servers/sqs/limits.ts'
 import type { sqsServer } from '../servers/sqs/server.ts'
 import type { Log } from './log.ts'
@@ -54,7 +55,8 @@ export async function serveSqs(
   }
   const tls = tlsOf(plan, 'sqs')
   const bodyBytesMax = limits.requestBytesMax
-  const listening = await listenHttp({ host, port, tls, bodyBytesMax, handle })
+  const transport = netTransport({ tls, proxied: plan.proxiedNames.has('sqs') })
+  const listening = await listenHttp({ host, port, bodyBytesMax, handle, transport })
   return {
     port: listening.port,
     stop: () => {

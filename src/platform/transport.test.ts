@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { once } from 'node:events'
+import { EventEmitter, once } from 'node:events'
 import { createConnection, type Socket } from 'node:net'
 import { test } from 'node:test'
 import type { Link } from '../servers/transport.ts'
@@ -97,5 +97,49 @@ test('a port that is taken is a rejection with its errno', async () => {
   const again = netTransport().listen({ host: '127.0.0.1', port: listening.port }, () => {})
   await assert.rejects(again, { code: 'EADDRINUSE' })
   client.destroy()
+  listening.close()
+})
+
+test('behind a balancer the ends of a connection are those that its header names', async () => {
+  const links: Link[] = []
+  const accepted = new EventEmitter()
+  const transport = netTransport({ proxied: true })
+  const listening = await transport.listen({ host: '127.0.0.1', port: 0 }, link => {
+    links.push(link)
+    accepted.emit('link', link)
+  })
+  const heard = async (pieces: readonly string[]): Promise<[Link, string]> => {
+    const client = createConnection({ port: listening.port, host: '127.0.0.1', noDelay: true })
+    const arrival = once(accepted, 'link')
+    for (const piece of pieces) await new Promise(done => client.write(piece, done))
+    const [link] = (await arrival) as [Link]
+    const text = await new Promise<string>(resolve => {
+      let all = ''
+      link.start({
+        onData: bytes => {
+          all += Buffer.from(bytes).toString('latin1')
+          if (all.length === 9) resolve(all)
+        },
+        onClose: () => {},
+      })
+      client.write('-end')
+    })
+    client.destroy()
+    return [link, text]
+  }
+  const header = 'PROXY TCP4 192.0.2.1 198.51.100.7 51234 5672\r\n'
+  for (const pieces of [[`${header}hello`], [header.slice(0, 20), `${header.slice(20)}hello`]]) {
+    const [link, text] = await heard(pieces)
+    assert.equal(text, 'hello-end')
+    assert.deepEqual([link.peer.address, link.peer.port], ['192.0.2.1', 51_234])
+    assert.deepEqual(link.local, { address: '198.51.100.7', port: 5672 })
+  }
+  const [own] = await heard(['PROXY UNKNOWN\r\n', 'hello'])
+  assert.equal(own.peer.address, '127.0.0.1')
+
+  const stranger = createConnection(listening.port, '127.0.0.1')
+  stranger.write('AMQP\0\0\x09\x01')
+  await once(stranger, 'close')
+  assert.equal(links.length, 3)
   listening.close()
 })

@@ -10,10 +10,13 @@
 import { type AddressInfo, createServer, type Server, type Socket } from 'node:net'
 import type { TLSSocket } from 'node:tls'
 import type { Link, LinkEvents, ListenAddress, Listening, Transport } from '../servers/transport.ts'
+import { type ProxyHeader, readProxyHeader } from './proxy-header.ts'
 
 export interface TransportOptions {
   /** PEM texts; with them every connection is encrypted. */
   readonly tls?: TlsOptions | undefined
+  /** Each connection begins with the PROXY protocol's header; without it, it is cut off. */
+  readonly proxied?: boolean
   /** An accept that failed, such as too many open files. Listening goes on. */
   readonly onError?: (error: Error) => void
 }
@@ -28,6 +31,8 @@ export interface TlsOptions {
 const keepAliveMs = 60_000
 const readBytes = 64 * 1024
 const backlog = 1024
+/** A balancer says its header at once. */
+const proxyHeaderMs = 5_000
 
 const common = {
   allowHalfOpen: false,
@@ -90,8 +95,73 @@ class BothLoopbacks implements Listening {
 }
 
 async function createListening(
-  { tls }: TransportOptions,
+  options: TransportOptions,
   accept: (link: Link) => void,
+): Promise<Server> {
+  if (options.proxied === true) return await createProxied(options, accept)
+  return await createDirect(options, accept)
+}
+
+/** In front of a server that is never bound: it is given the sockets without their headers. */
+async function createProxied(
+  options: TransportOptions,
+  accept: (link: Link) => void,
+): Promise<Server> {
+  const ends = new Map<string, NonNullable<ProxyHeader['ends']>>()
+  const inner = await createDirect(options, accept, socket => {
+    const key = endsKey(socket)
+    const found = ends.get(key)
+    ends.delete(key)
+    return found
+  })
+  return createServer({ ...common, pauseOnConnect: true }, socket => {
+    takeProxyHeader(socket, header => {
+      const key = endsKey(socket)
+      if (header.ends !== undefined) {
+        ends.set(key, header.ends)
+        socket.once('close', () => ends.delete(key))
+      }
+      inner.emit('connection', socket)
+    })
+  })
+}
+
+/** Calls back with the header once it is whole; what came behind it is put back. */
+function takeProxyHeader(socket: Socket, done: (header: ProxyHeader) => void): void {
+  let received: Uint8Array = new Uint8Array(0)
+  const onReadable = (): void => {
+    const chunk = socket.read() as Uint8Array | null
+    if (chunk === null) return
+    received = received.length === 0 ? chunk : Buffer.concat([received, chunk])
+    const header = readProxyHeader(received)
+    if (header === 'more') return
+    if (header === 'wrong') {
+      socket.destroy()
+      return
+    }
+    socket.removeListener('readable', onReadable)
+    socket.removeListener('error', onError)
+    socket.setTimeout(0)
+    socket.pause()
+    const rest = received.subarray(header.length)
+    if (rest.length > 0) socket.unshift(rest)
+    done(header)
+  }
+  // Who resets the connection before he has said who he is: his own matter.
+  const onError = (): void => undefined
+  socket.on('error', onError)
+  socket.setTimeout(proxyHeaderMs, () => socket.destroy())
+  socket.on('readable', onReadable)
+}
+
+function endsKey({ remoteAddress, remotePort }: Socket): string {
+  return `${remoteAddress} ${remotePort}`
+}
+
+async function createDirect(
+  { tls, proxied }: TransportOptions,
+  accept: (link: Link) => void,
+  endsOf: (socket: Socket) => ProxyHeader['ends'] = () => undefined,
 ): Promise<Server> {
   if (tls !== undefined) {
     const { createServer: createTlsServer } = await import('node:tls')
@@ -100,15 +170,16 @@ async function createListening(
     const server = createTlsServer({ ...common, ...own, ...asked }, socket => {
       const certificate = ca === undefined ? undefined : certificateOf(socket)
       if (certificate !== undefined && !socket.authorized) socket.destroy()
-      else accept(new SocketLink(socket, true, certificate))
+      else accept(new SocketLink(socket, { tls: true, certificate, ends: endsOf(socket) }))
     })
     // A failed handshake is a peer's matter; without a listener its error would be thrown.
     return server.on('tlsClientError', (_error, socket) => socket.destroy())
   }
   const shared = new Uint8Array(readBytes)
   return createServer({ ...common, pauseOnConnect: true }, socket => {
-    const link = new SocketLink(socket, false)
-    link.readInto(shared)
+    const link = new SocketLink(socket, { tls: false, ends: endsOf(socket) })
+    // Those that a balancer has brought have been read from already, in the usual way.
+    if (proxied !== true) link.readInto(shared)
     accept(link)
   })
 }
@@ -159,13 +230,24 @@ class SocketLink implements Link {
   #events: LinkEvents | undefined
   #reason = ''
 
-  constructor(socket: Socket, tls: boolean, certificate?: Link['peer']['certificate']) {
-    this.#socket = socket
-    this.peer = {
-      ...{ address: socket.remoteAddress ?? '', port: socket.remotePort ?? 0, tls },
+  constructor(
+    socket: Socket,
+    {
+      tls,
       certificate,
-    }
-    this.local = { address: socket.localAddress ?? '', port: socket.localPort ?? 0 }
+      ends,
+    }: {
+      readonly tls: boolean
+      readonly certificate?: Link['peer']['certificate']
+      /** What a balancer says of both ends. */
+      readonly ends: ProxyHeader['ends']
+    },
+  ) {
+    this.#socket = socket
+    const peer = { address: socket.remoteAddress ?? '', port: socket.remotePort ?? 0 }
+    const local = { address: socket.localAddress ?? '', port: socket.localPort ?? 0 }
+    this.peer = { ...(ends?.peer ?? peer), tls, certificate }
+    this.local = ends?.local ?? local
     socket.on('error', (error: NodeJS.ErrnoException) => {
       this.#reason = error.code ?? error.message
     })
