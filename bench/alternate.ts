@@ -3,6 +3,7 @@
 import type { RunningBroker } from '../tests/harness/broker.ts'
 import { formatNumber, formatTable, summarise } from '../tests/harness/statistics.ts'
 import type { AloneQuestion, Figure, Measurement, Question } from './question.ts'
+import { settleDisk } from './settled-disk.ts'
 
 /** The raw figures of one figure of one case. */
 export interface Series {
@@ -45,7 +46,10 @@ export async function alternate(
       loadShares: {},
     }))
     for (let run = 0; run < options.runs; run++) {
-      for (const subject of subjects) note(series, subject.name, await subject.measure())
+      for (const subject of subjects) {
+        await settleDisk()
+        note(series, subject.name, await subject.measure())
+      }
       progress(`${question.name}: ${name}: run ${run + 1} of ${options.runs}`)
     }
     all.push(...series)
