@@ -40,6 +40,8 @@ export async function openClient(address: Address): Promise<SQSClient> {
   const { url, endpoint, region, credentials } = address
   const common: SQSClientConfig = {
     maxAttempts: 1,
+    // Nothing is changed for one request alone, so each kind's way through the SDK is found once.
+    cacheMiddleware: true,
     requestHandler: {
       httpAgent: { keepAlive: true, maxSockets: socketsMax, timeout: idleMs },
       httpsAgent: { keepAlive: true, maxSockets: socketsMax, timeout: idleMs },
@@ -48,7 +50,7 @@ export async function openClient(address: Address): Promise<SQSClient> {
     ...(credentials === undefined ? {} : { credentials }),
   }
   if (endpoint === undefined) {
-    const client = new SQSClient(common)
+    const client = unlogged(new SQSClient(common))
     await client.config.region().catch(cause => {
       client.destroy()
       throw wrongUrl(url, 'no region is known', cause)
@@ -56,7 +58,7 @@ export async function openClient(address: Address): Promise<SQSClient> {
     return client
   }
   const found = region ?? (await regionOfEnvironment())
-  return new SQSClient({
+  const client = new SQSClient({
     ...common,
     endpoint,
     region: found,
@@ -64,6 +66,13 @@ export async function openClient(address: Address): Promise<SQSClient> {
     // What the server calls itself in the URLs of its queues may not be reachable from here.
     useQueueUrlAsEndpoint: false,
   })
+  return unlogged(client)
+}
+
+/** Nobody reads a log of it; to prepare each request and answer for one costs a tenth of them. */
+function unlogged(client: SQSClient): SQSClient {
+  client.middlewareStack.removeByTag('LOGGER')
+  return client
 }
 
 export interface Address {
@@ -75,7 +84,6 @@ export interface Address {
 }
 
 /** Throws `SPILLWAY_E_URL`. */
-
 export function parseUrl(url: string): Address {
   let parsed: URL
   try {

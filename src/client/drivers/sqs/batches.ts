@@ -11,7 +11,7 @@ export const entriesMax = 10
 export const bytesMax = 256 * 1024
 
 /** Requests under way at a time; of those that are not full, fewer. */
-const requestsMax = 8
+const requestsMax = 16
 const smallRequestsMax = 2
 
 export interface BatchOptions<Item, Result> {

@@ -37,23 +37,19 @@ const idleMs = 50
 const pauseMin = 100
 const pauseMax = 5000
 
-interface Poll {
-  readonly abort: AbortController
-  readonly ended: Promise<void>
-}
-
 export class SqsConsumer implements Consumer {
   readonly #options: ConsumerOptions
-  readonly #polls = new Set<Poll>()
+  readonly #polls = new Set<Promise<void>>()
   readonly #inHand = new Set<SqsDelivery>()
   readonly #gatherCount: number
   #credit: number
+  /** Delivered, and not granted again: more credit is to come. */
+  #owedCount = 0
   /** Of polls whose answers were lost, to be asked for again. FIFO alone. */
   readonly #lostIds: string[] = []
   /** Polls that may be under way. */
   #pollCount = 1
   #gathering: Timer | undefined
-  #isGathered = false
   /** A pause after a failure; the next one is longer. */
   #pausing: Timer | undefined
   #pauseMs = 0
@@ -68,6 +64,7 @@ export class SqsConsumer implements Consumer {
   }
 
   grant(count: number): void {
+    this.#owedCount -= count
     this.#credit += count
     this.#pump()
   }
@@ -92,23 +89,31 @@ export class SqsConsumer implements Consumer {
 
   /**
    * A poll is not broken off: a server need not notice, and would give messages to nobody, hidden
-   * for a whole lease.
+   * for a whole lease. One that is overdue is not waited for; should it be answered after all, what
+   * it brings is given back.
    */
-  async #last({ abort, ended }: Poll): Promise<void> {
+  #last(poll: Promise<void>): Promise<void> {
     const { origin, waitSeconds } = this.#options
-    const timer = origin.context.clock.schedule(waitSeconds * 1000 + overdueMs, () => abort.abort())
-    await ended
-    timer.cancel()
+    return new Promise(resolve => {
+      const timer = origin.context.clock.schedule(waitSeconds * 1000 + overdueMs, resolve)
+      void poll.then(() => {
+        timer.cancel()
+        resolve()
+      })
+    })
   }
 
-  #pump(): void {
+  /**
+   * What a worker has handled is granted again when SQS has taken its deletion, one by one: the
+   * first of ten must not be asked for alone.
+   */
+  #pump(isGathered = false): void {
     while (this.#credit > 0 && this.#polls.size < this.#pollCount) {
       if (this.#isStopped || this.#pausing !== undefined) return
-      if (this.#credit < this.#gatherCount && this.#inHand.size > 0 && !this.#isGathered) {
+      if (this.#credit < this.#gatherCount && this.#owedCount > 0 && !isGathered) {
         this.#gather()
         return
       }
-      this.#isGathered = false
       const count = Math.min(this.#credit, this.#options.countMax)
       this.#credit -= count
       this.#poll(count)
@@ -118,23 +123,20 @@ export class SqsConsumer implements Consumer {
   #gather(): void {
     this.#gathering ??= this.#options.origin.context.clock.schedule(gatherMs, () => {
       this.#gathering = undefined
-      this.#isGathered = true
-      this.#pump()
+      this.#pump(true)
     })
   }
 
   #poll(count: number): void {
-    const abort = new AbortController()
-    const ended = this.#receive(count, abort.signal).then(() => {
+    const poll = this.#receive(count).then(() => {
       this.#polls.delete(poll)
       this.#pump()
     })
-    const poll = { abort, ended }
     this.#polls.add(poll)
   }
 
   /** Never rejects. */
-  async #receive(count: number, signal: AbortSignal): Promise<void> {
+  async #receive(count: number): Promise<void> {
     const { origin, waitSeconds } = this.#options
     // The client gives a sign of life three times in a lease. Until the first one half a lease is
     // enough, and what is lost on its way to us comes again sooner.
@@ -143,7 +145,7 @@ export class SqsConsumer implements Consumer {
     const attemptId = isFifo ? (this.#lostIds.pop() ?? this.#newAttemptId()) : undefined
     let messages: readonly Message[] = []
     try {
-      const options = { countMax: count, leaseMs, waitSeconds, attemptId, signal }
+      const options = { countMax: count, leaseMs, waitSeconds, attemptId }
       messages = await origin.door.receive(options)
       this.#pauseMs = 0
       if (messages.length === 0 && waitSeconds === 0) this.#pause(idleMs)
@@ -172,6 +174,7 @@ export class SqsConsumer implements Consumer {
       return
     }
     this.#inHand.add(delivery)
+    this.#owedCount++
     delivery.onSettle = () => this.#inHand.delete(delivery)
     sink.deliver(delivery)
   }

@@ -43,7 +43,6 @@ export interface ReceiveOptions {
   readonly waitSeconds: number
   /** FIFO alone: the same again gets the same messages, if the first answer was lost. */
   readonly attemptId?: string | undefined
-  readonly signal?: AbortSignal | undefined
 }
 
 export class Door {
@@ -137,7 +136,7 @@ export class Door {
 
   /** One attempt; rejects with what the SDK throws. */
   async receive(options: ReceiveOptions): Promise<readonly Message[]> {
-    const { countMax, leaseMs, waitSeconds, attemptId, signal } = options
+    const { countMax, leaseMs, waitSeconds, attemptId } = options
     const command = new ReceiveMessageCommand({
       QueueUrl: this.place.url,
       MaxNumberOfMessages: countMax,
@@ -147,9 +146,7 @@ export class Door {
       MessageAttributeNames: ['All'],
       MessageSystemAttributeNames: ['ApproximateReceiveCount', 'SentTimestamp', 'MessageGroupId'],
     })
-    const { Messages = [] } = await this.#requests.once(client =>
-      client.send(command, signal === undefined ? {} : { abortSignal: signal }),
-    )
+    const { Messages = [] } = await this.#requests.once(client => client.send(command))
     return Messages
   }
 

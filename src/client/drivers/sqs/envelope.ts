@@ -6,7 +6,8 @@
  * MessageAttributes
  *   tenant, traceparent …  headers as they are, as many as there is room for
  *   spillway               JSON, ASCII only: {
- *                            "headers":  the client's own, and those that no attribute can be
+ *                            "headers":  the client's own, the content-type of JSON, and those that
+ *                            no attribute can be
  *                            "encoding": "base64", where the bytes are no text that SQS takes
  *                            "attempts": those before this copy was made
  *                            "id", "time": the MessageId and SentTimestamp of the original
@@ -57,7 +58,10 @@ export function seal(body: Uint8Array, headers: Headers, notes: Notes = {}): Env
   const packed: { [name: string]: string } = {}
   let room = attributesMax - 1
   for (const [name, value] of Object.entries(headers)) {
-    if (room > 0 && !name.startsWith('spillway') && canBeAttribute(name, value)) {
+    // Each attribute costs both sides as much as a body; of JSON nobody needs to be told.
+    const isPlain = name === 'content-type' && value === 'application/json'
+    const isOurs = isPlain || name.startsWith('spillway')
+    if (room > 0 && !isOurs && canBeAttribute(name, value)) {
       attributes[name] = { DataType: 'String', StringValue: value }
       room--
     } else {

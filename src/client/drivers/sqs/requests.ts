@@ -58,7 +58,7 @@ export class Requests {
       return output
     } catch (error) {
       if (kindOf(error) === 'connection') this.#down(error)
-      else if ((error as Error).name !== 'AbortError') this.#up()
+      else this.#up()
       throw error
     }
   }
