@@ -170,6 +170,10 @@ class FaultyLink implements Link {
     else systemClock.schedule(delayMs, () => this.#real.write(parts, done))
   }
 
+  writeText(text: string, encoding: 'latin1' | 'utf8'): void {
+    this.write([Buffer.from(text, encoding)], () => undefined)
+  }
+
   /** What is written waits, until the function that it returns is called. */
   hold(): () => void {
     const held: (() => void)[] = []

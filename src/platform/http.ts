@@ -215,14 +215,13 @@ class HttpConnection {
   #tellToContinue(): void {
     if (this.#reader.awaited?.expectsContinue !== true || this.#isTold) return
     this.#isTold = true
-    this.#link.write([Buffer.from('HTTP/1.1 100 Continue\r\n\r\n', 'latin1')], noop)
+    this.#link.writeText('HTTP/1.1 100 Continue\r\n\r\n', 'latin1')
   }
 
   answer(call: Call, status: number, headers: HttpCall['headers'], body: string): void {
     const keepAlive = call.keepAlive && !this.#server.isClosing
     const hasBody = call.method !== 'HEAD'
-    const answer = answerBytes(this.#server.date, { status, headers, body, hasBody, keepAlive })
-    this.#link.write([answer], noop)
+    this.#write({ status, headers, body, hasBody, keepAlive })
     this.#call = undefined
     this.#since = performance.now()
     if (!keepAlive) {
@@ -245,12 +244,17 @@ class HttpConnection {
   #refuse({ status, message }: HttpBreach): void {
     this.#isClosed = true
     const headers = { 'content-type': 'text/plain' }
-    const answer = answerBytes(this.#server.date, {
-      ...{ status, headers, body: message },
-      ...{ hasBody: true, keepAlive: false },
-    })
-    this.#link.write([answer], noop)
+    this.#write({ status, headers, body: message, hasBody: true, keepAlive: false })
     this.#link.end()
+  }
+
+  /** Text that is ASCII, as nearly all is, is not encoded but copied, once. */
+  #write(answer: Answer): void {
+    const { body, hasBody } = answer
+    const length = Buffer.byteLength(body)
+    const head = headText(this.#server.date, answer, length)
+    const isAscii = length === body.length && Buffer.byteLength(head) === head.length
+    this.#link.writeText(hasBody ? head + body : head, isAscii ? 'latin1' : 'utf8')
   }
 
   #closed(): void {
@@ -301,8 +305,6 @@ class Call implements HttpCall {
   }
 }
 
-const noop = (): void => undefined
-
 const reasons: { readonly [status: number]: string } = {
   200: 'OK',
   201: 'Created',
@@ -331,14 +333,9 @@ interface Answer {
   readonly keepAlive: boolean
 }
 
-/** Text that is ASCII, as nearly all is, is not encoded but copied. */
-function answerBytes(date: string, answer: Answer): Buffer {
-  const { status, headers, body, hasBody, keepAlive } = answer
-  const length = Buffer.byteLength(body)
+function headText(date: string, { status, headers, keepAlive }: Answer, length: number): string {
   let text = `HTTP/1.1 ${status} ${reasons[status] ?? 'Unknown'}\r\n`
   for (const name in headers) text += `${name}: ${headers[name]}\r\n`
   if (status !== 204) text += `content-length: ${length}\r\n`
-  text += `date: ${date}\r\nconnection: ${keepAlive ? 'keep-alive' : 'close'}\r\n\r\n`
-  const isAscii = length === body.length && Buffer.byteLength(text) === text.length
-  return Buffer.from(hasBody ? text + body : text, isAscii ? 'latin1' : 'utf8')
+  return `${text}date: ${date}\r\nconnection: ${keepAlive ? 'keep-alive' : 'close'}\r\n\r\n`
 }

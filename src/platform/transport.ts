@@ -289,6 +289,10 @@ class SocketLink implements Link {
     if (last > 0) socket.uncork()
   }
 
+  writeText(text: string, encoding: 'latin1' | 'utf8'): void {
+    this.#socket.write(text, encoding)
+  }
+
   pause(): void {
     this.#socket.pause()
   }

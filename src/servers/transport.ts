@@ -45,6 +45,11 @@ export interface Link {
    * order of the writes, and not at all when the link breaks first.
    */
   write(parts: readonly Uint8Array[], done: () => void): void
+  /**
+   * Sends a text, in its turn. In latin1, which takes no character above U+00FF, nothing is made of
+   * it first.
+   */
+  writeText(text: string, encoding: 'latin1' | 'utf8'): void
   /** No bytes arrive until `resume`. */
   pause(): void
   resume(): void

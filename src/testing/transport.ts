@@ -7,7 +7,7 @@
  */
 
 import { assert } from '../base/assert.ts'
-import { equalBytes } from '../base/bytes.ts'
+import { encodeUtf8, equalBytes } from '../base/bytes.ts'
 import type { Clock, Random } from '../engine/ports.ts'
 import type { Link, LinkEvents, Listening, Transport } from '../servers/transport.ts'
 
@@ -112,6 +112,14 @@ class SimulatedLink implements Link {
     if (this.#closed || this.#ending) return
     this.#parcels.push({ parts, bytes: join(parts), at: 0, done })
     this.#moveSoon()
+  }
+
+  writeText(text: string, encoding: 'latin1' | 'utf8'): void {
+    const bytes =
+      encoding === 'utf8'
+        ? encodeUtf8(text)
+        : Uint8Array.from(text, character => character.charCodeAt(0))
+    this.write([bytes], () => undefined)
   }
 
   pause(): void {
