@@ -312,7 +312,10 @@ async function bindRedis(
     const { redisServer } = await import('../servers/redis/server.ts')
     const authenticate = plan.users === undefined ? undefined : authenticator(plan)
     const profile = plan.redisProfile
-    served.redis = redisServer({ engine, clock: systemClock, random, authenticate, profile, port })
+    served.redis = redisServer({
+      ...{ engine, clock: systemClock, random, authenticate, profile, port },
+      usedMemory: residentBytes,
+    })
     server.arrived(served.redis)
   })
 }

@@ -16,6 +16,8 @@ export class Serving {
   #engine!: EngineDoor
   #connections!: Connections
   port = 0
+  /** What the process is said to use, for `maxmemory`. */
+  usedMemory = 1_000_000
 
   constructor(profile?: ProfileName) {
     const random = new SeededRandom(1)
@@ -28,7 +30,8 @@ export class Serving {
     this.#engine = openEngine(ports)
     this.#connections = new Connections({ clock: systemClock, engine: this.#engine })
     const options = { engine: this.#engine, clock: systemClock, random: systemRandom }
-    const server = redisServer({ ...options, profile: this.#profile })
+    const usedMemory = () => this.usedMemory
+    const server = redisServer({ ...options, profile: this.#profile, usedMemory })
     const transport = netTransport({ onError: () => {} })
     const address = { host: '127.0.0.1', port: 0 }
     this.port = (await this.#connections.listen({ server, transport, address })).port

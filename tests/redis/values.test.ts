@@ -1,7 +1,7 @@
 /** Lists, hashes, sets and sorted sets: waiting, moving, counting, and what a change costs. */
 
-import { deepEqual, equal, ok, rejects } from 'node:assert/strict'
-import { after, before, beforeEach, describe, test } from 'node:test'
+import { deepEqual, equal, match, ok, rejects } from 'node:assert/strict'
+import { after, afterEach, before, beforeEach, describe, test } from 'node:test'
 import { Redis } from 'ioredis'
 import { Serving } from './serving.ts'
 
@@ -23,6 +23,41 @@ beforeEach(() => client.flushall())
 async function whenWaiting(): Promise<void> {
   while (!/blocked_clients:1/.test(await client.info('clients')));
 }
+
+describe('maxmemory', () => {
+  const refused = /^OOM command not allowed when used memory > 'maxmemory'\.$/
+  const limit = (text: string) => other.config('SET', 'maxmemory', text)
+  afterEach(() => limit('0'))
+
+  test('refuses what needs more memory, and nothing else', async () => {
+    await client.set('key', 'value')
+    await limit('999kb')
+    deepEqual(await client.config('GET', 'maxmemory'), ['maxmemory', '1022976'])
+    equal(await client.set('key', 'below'), 'OK')
+    await limit('999k')
+    await rejects(client.set('key', 'above'), { message: refused })
+    await rejects(client.xadd('stream', '*', 'a', 'b'), { message: refused })
+    await rejects(client.xgroup('CREATE', 'stream', 'group', '$', 'MKSTREAM'), { message: refused })
+    equal(await client.get('key'), 'below')
+    equal(await client.del('key'), 1)
+    await rejects(limit('much'), /argument must be a memory value/)
+    match(await client.info('memory'), /used_memory:1000000\r\n(.*\r\n)*maxmemory:999000/)
+    await limit('0')
+    equal(await client.set('key', 'again'), 'OK')
+  })
+
+  test('a transaction is refused where it grows, and can always be left', async () => {
+    await client.call('MULTI')
+    await client.call('SET', 'key', 'value')
+    await limit('1')
+    await rejects(client.call('GET', 'key') as Promise<unknown>, { message: refused })
+    const aborted = /^EXECABORT Transaction discarded because of: OOM command not allowed/
+    await rejects(client.call('EXEC') as Promise<unknown>, { message: aborted })
+    equal(await client.exists('key'), 0)
+    await client.call('MULTI')
+    equal(await client.call('DISCARD'), 'OK')
+  })
+})
 
 describe('SET', () => {
   test('compares before it sets, if it is asked to', async () => {

@@ -13,6 +13,7 @@ import { defaultConfig } from './config.ts'
 import { RedisError } from './errors.ts'
 import { matches } from './glob.ts'
 import { Keyspace, type Type } from './keyspace.ts'
+import { MemoryLimit, memoryBytes } from './memory.ts'
 import { latestProfile, type ProfileName, profiles } from './profiles.ts'
 import type { Session, Wait } from './session.ts'
 import type { NodeLimits } from './stream.ts'
@@ -32,6 +33,8 @@ export interface RedisServerOptions {
   /** Which Redis to behave like. */
   readonly profile?: ProfileName | undefined
   readonly port?: number | undefined
+  /** Bytes that this process uses, for `maxmemory`; undefined: nobody knows. */
+  readonly usedMemory?: (() => number) | undefined
 }
 
 /** A connection, as the broker knows it. */
@@ -76,6 +79,7 @@ export class Broker {
   /** Of the settings, what every XADD asks for. */
   nodeLimits: NodeLimits = { entries: 0, bytes: 0 }
   notifies = false
+  readonly memory: MemoryLimit
   readonly members = new Map<number, Member>()
   readonly channels = new Map<string, Set<Session>>()
   readonly patterns = new Map<string, Set<Session>>()
@@ -97,6 +101,8 @@ export class Broker {
     const profile = options.profile ?? latestProfile
     this.version = profiles[profile]
     this.minor = minorOf(profile)
+    const { clock, usedMemory = () => 0 } = options
+    this.memory = new MemoryLimit(usedMemory, () => clock.monotonic())
     this.configured()
     this.startedAt = this.now()
     this.runId = Array.from({ length: 5 }, () =>
@@ -117,6 +123,7 @@ export class Broker {
       entries: Number(this.config.get('stream-node-max-entries')),
       bytes: Number(this.config.get('stream-node-max-bytes')),
     }
+    this.memory.bytesMax = memoryBytes(this.config.get('maxmemory')!) ?? 0
     this.notifies = this.config.get('notify-keyspace-events') !== ''
   }
 

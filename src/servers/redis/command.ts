@@ -17,6 +17,8 @@ export interface Command {
   /** Never queued by MULTI. */
   readonly isImmediate: boolean
   readonly isForSubscribers: boolean
+  /** Refused above `maxmemory`. */
+  readonly isGrowing: boolean
   /** Words, the name included; negative: at least. */
   readonly arity: number
   readonly flags: readonly string[]

@@ -25,6 +25,7 @@ import * as streamInfo from './handlers/stream-info.ts'
 import * as streamRead from './handlers/stream-read.ts'
 import * as strings from './handlers/strings.ts'
 import * as transactions from './handlers/transactions.ts'
+import { growing } from './memory.ts'
 
 type Row = readonly [
   name: string,
@@ -449,6 +450,8 @@ function build(): Map<string, Command> {
   for (const [group, rows] of Object.entries(groups)) {
     for (const [name, arity, flags, places, since, handler, summary] of rows) {
       const flagList = flags === '' ? [] : flags.split(' ')
+      const isGrowing = growing.has(name)
+      if (isGrowing) flagList.splice(1, 0, 'denyoom')
       const command: Command = {
         ...{ name, arity, flags: flagList, keys: places, since, group, summary, handler },
         index: index++,
@@ -456,6 +459,7 @@ function build(): Map<string, Command> {
         isOpen: flagList.includes('no-auth'),
         isImmediate: flagList.includes('immediate'),
         isForSubscribers: flagList.includes('subscriber'),
+        isGrowing,
       }
       const [container, subcommand] = name.split('|')
       if (subcommand === undefined) built.set(name, command)

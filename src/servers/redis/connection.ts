@@ -143,6 +143,11 @@ export class Connection implements ServerConnection, Member {
         return
       }
     }
+    if (broker.memory.bytesMax > 0 && this.#isOutOfMemory(command)) {
+      broker.countsOf(command).rejected++
+      this.#refuse(texts.outOfMemory)
+      return
+    }
     if (session.queue !== undefined && !command.isImmediate) {
       if (command.flags.includes('no-multi')) {
         this.#refuse(`ERR Command not allowed inside a transaction`)
@@ -171,6 +176,13 @@ export class Connection implements ServerConnection, Member {
       this.#error(error.message)
     }
     if (session.wait === undefined) broker.serveWaiting()
+  }
+
+  /** A queue of MULTI grows with whatever comes; what ends it is never refused for that. */
+  #isOutOfMemory(command: Command): boolean {
+    const { session, broker } = this
+    const isQueued = session.queue !== undefined && !command.isImmediate
+    return (command.isGrowing || isQueued) && broker.memory.isReached
   }
 
   // What the broker calls

@@ -22,6 +22,7 @@ export const texts = {
   noKey: 'ERR no such key',
   outOfRange: 'ERR index out of range',
   badId: 'ERR Invalid stream ID specified as stream command argument',
+  outOfMemory: "OOM command not allowed when used memory > 'maxmemory'.",
   noAuth: 'NOAUTH Authentication required.',
   noScript:
     'ERR This server runs no Lua: EVAL, EVALSHA, SCRIPT and FUNCTION are not served. Use MULTI and WATCH; see docs/decisions.',

@@ -4,6 +4,7 @@ import type { Request } from '../../../wire/resp/request.ts'
 import { type Command, keysOf } from '../command.ts'
 import { fail, texts } from '../errors.ts'
 import { matches } from '../glob.ts'
+import { memoryBytes } from '../memory.ts'
 import type { Session } from '../session.ts'
 
 export function info(session: Session, request: Request): void {
@@ -53,7 +54,12 @@ function sections(session: Session): { [name: string]: string[] } {
       `total_blocking_keys_on_nokey:${broker.waitedKeys.whenGone}`,
       'tracking_clients:0',
     ],
-    memory: ['used_memory:1', 'maxmemory:0', 'maxmemory_policy:noeviction'],
+    memory: [
+      `used_memory:${broker.memory.usedBytes}`,
+      `used_memory_rss:${broker.memory.usedBytes}`,
+      `maxmemory:${broker.memory.bytesMax}`,
+      'maxmemory_policy:noeviction',
+    ],
     persistence: [
       'loading:0',
       'aof_enabled:1',
@@ -98,11 +104,18 @@ export function configSet(session: Session, request: Request): void {
   if (request.count % 2 !== 0) fail("ERR wrong number of arguments for 'config|set' command")
   for (let at = 2; at < request.count; at += 2) {
     const name = request.text(at).toLowerCase()
+    if (name === 'maxmemory' && memoryBytes(request.text(at + 1)) === undefined) {
+      const what = "(possibly related to argument 'maxmemory') - argument must be a memory value"
+      fail(`ERR CONFIG SET failed ${what}`)
+    }
     if (session.broker.config.has(name)) continue
     fail(`ERR Unknown option or number of arguments for CONFIG SET - '${request.text(at)}'`)
   }
   for (let at = 2; at < request.count; at += 2) {
-    session.broker.config.set(request.text(at).toLowerCase(), request.text(at + 1))
+    const name = request.text(at).toLowerCase()
+    const text = request.text(at + 1)
+    const value = name === 'maxmemory' ? String(memoryBytes(text)) : text
+    session.broker.config.set(name, value)
   }
   session.broker.configured()
   session.reply.ok()

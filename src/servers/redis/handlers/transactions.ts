@@ -1,7 +1,7 @@
 /** MULTI, EXEC, DISCARD, WATCH, UNWATCH. Engine: one batch, on the disk entirely or not at all. */
 
 import type { Request } from '../../../wire/resp/request.ts'
-import { fail, RedisError } from '../errors.ts'
+import { fail, RedisError, texts } from '../errors.ts'
 import type { Session } from '../session.ts'
 
 export function multi(session: Session): void {
@@ -24,6 +24,9 @@ export function exec(session: Session): void {
   for (const at of session.watched) broker.keys.find(at.charCodeAt(0) - 48, at.slice(1))
   const { watchBroken } = session
   leave(session)
+  if (queue.some(({ command }) => command.isGrowing) && broker.memory.isReached) {
+    fail(`EXECABORT Transaction discarded because of: ${texts.outOfMemory}`)
+  }
   if (queueBroken) fail('EXECABORT Transaction discarded because of previous errors.')
   if (watchBroken) return reply.nullArray()
   reply.array(queue.length)
