@@ -64,7 +64,10 @@ export class KafkaDelivery implements Delivery {
   }
 }
 
-/** A consumer's place at a reader. */
+/**
+ * A consumer's place at a reader. What is settled makes room at once: the commit that tells of it
+ * leases the next one, too. The credit that is granted for it later is not counted again.
+ */
 export class Holder implements Consumer {
   readonly sink: Sink
   readonly out = new Set<KafkaDelivery>()
@@ -73,6 +76,8 @@ export class Holder implements Consumer {
   /** Called when it is stopped and has nothing left. */
   emptied: (() => void) | undefined
   readonly reader: Reader
+  /** Settled, and not granted yet. */
+  #aheadCount = 0
 
   constructor(reader: Reader, sink: Sink, credit: number) {
     this.reader = reader
@@ -82,8 +87,24 @@ export class Holder implements Consumer {
 
   grant(count: number): void {
     if (this.isStopped) return
-    this.credit += count
-    this.reader.deal()
+    const known = Math.min(count, this.#aheadCount)
+    this.#aheadCount -= known
+    this.credit += count - known
+    if (this.credit > 0) this.reader.deal()
+  }
+
+  /** One of its messages was settled. */
+  settled(): void {
+    if (this.isStopped) return
+    this.#aheadCount++
+    this.credit++
+  }
+
+  /** That came to nothing. */
+  unsettled(): void {
+    if (this.isStopped) return
+    this.#aheadCount = Math.max(0, this.#aheadCount - 1)
+    this.credit--
   }
 
   stop(): Promise<void> {

@@ -68,12 +68,19 @@ export function failure(cause: unknown, what: string): ClientError {
   const id = apiIdOf(cause)
   const text = cause instanceof Error ? cause.message : String(cause)
   return new ClientError({
-    code: id === undefined ? 'SPILLWAY_E_CONNECTION' : `SPILLWAY_E_${id}`,
+    code: codeOf(id),
     backend,
     why: `${what}: ${id ?? text}.`,
     retryable: isPassing(cause),
     cause,
   })
+}
+
+/** Wrong credentials, and what they do not allow, have one code on all backends. */
+function codeOf(id: string | undefined): string {
+  if (id === undefined) return 'SPILLWAY_E_CONNECTION'
+  const isAccess = id === 'SASL_AUTHENTICATION_FAILED' || id.endsWith('_AUTHORIZATION_FAILED')
+  return isAccess ? 'SPILLWAY_E_ACCESS' : `SPILLWAY_E_${id}`
 }
 
 export function lost(what: string): ClientError {

@@ -4,7 +4,7 @@
  * holds across them.
  *
  * ```
- * fetch -> [ Track.waiting ] -> lease committed -> Sink.deliver -> settle -> committed
+ * fetch -> [ Track: waiting ] -> lease committed -> Sink.deliver -> settle -> committed
  * ```
  *
  * A message is handed over when its lease is committed: one that kills its process every time would
@@ -271,7 +271,7 @@ export class Reader {
         dueFirst = Math.min(dueFirst, dueAt)
         continue
       }
-      const { time } = track.waiting[index]!
+      const { time } = track.waitingAt(index)
       if (best === undefined || time < best.time) best = { track, index, time }
     }
     if (best === undefined) {
@@ -348,6 +348,7 @@ export class Reader {
     const key = this.#keyOf(record)
     if (key !== undefined) track.keysOut.delete(key)
     this.#dirty.add(track)
+    holder.settled()
     if (holder.isStopped && holder.out.size === 0) holder.emptied?.()
     const { progress } = track
     switch (settlement.kind) {
@@ -376,6 +377,7 @@ export class Reader {
     const { track, record, attempt, holder } = delivery
     if (track.isLost) return
     delivery.isSettled = false
+    holder.unsettled()
     holder.out.add(delivery)
     const key = this.#keyOf(record)
     if (key !== undefined) track.keysOut.add(key)
@@ -435,10 +437,9 @@ export class Reader {
   async #flush(): Promise<void> {
     if (this.#isFlushing || this.membership === undefined) return
     this.#isFlushing = true
-    // Those who settle in this turn share a commit.
-    await Promise.resolve()
     try {
       for (let wait = 20; this.#dirty.size > 0; ) {
+        await this.#turn()
         const isDone = await this.exclusive(() => this.#flushOnce())
         if (isDone) wait = 20
         else {
@@ -450,6 +451,11 @@ export class Reader {
       this.#isFlushing = false
     }
     this.deal()
+  }
+
+  /** Those who settle in this turn share a commit, and handlers that return at once are many. */
+  #turn(): Promise<void> {
+    return new Promise(resolve => this.#cluster.context.clock.soon(resolve))
   }
 
   /** False: it has to be tried again, later. */

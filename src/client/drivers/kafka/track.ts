@@ -14,6 +14,8 @@ const waitingCountMax = 1000
 const waitingBytesMax = 4 * 1024 * 1024
 /** What a record takes besides its body, about. */
 const recordBytes = 200
+/** So many taken ones are kept at most before the rest moves up. */
+const takenMax = 512
 /** A commit's metadata may have 4,096 bytes (`offset.metadata.max.bytes`). */
 const metadataBytesMax = 4000
 /** From here on nothing new is handed out until some of what is out is settled. */
@@ -25,8 +27,12 @@ export class Track {
   progress: Progress
   /** Where the next fetch begins. */
   next: number
-  /** Not in anybody's hands, by offset. */
-  readonly waiting: FetchedRecord[] = []
+  /**
+   * Not in anybody's hands, by offset; those before `#first` have been taken, which is where nearly
+   * all are taken from: moving up thousands for each would cost more than all else does.
+   */
+  readonly #records: (FetchedRecord | undefined)[] = []
+  #first = 0
   readonly waiters: Waiter[] = []
   /** Keys that are in somebody's hands. */
   readonly keysOut = new Set<string>()
@@ -43,34 +49,56 @@ export class Track {
   }
 
   get wantsMore(): boolean {
-    const { waiting } = this
-    return !this.isLost && waiting.length < waitingCountMax && this.#waitingBytes < waitingBytesMax
+    return (
+      !this.isLost && this.waitingCount < waitingCountMax && this.#waitingBytes < waitingBytesMax
+    )
+  }
+
+  get waitingCount(): number {
+    return this.#records.length - this.#first
+  }
+
+  waitingAt(index: number): FetchedRecord {
+    return this.#records[this.#first + index]!
   }
 
   add(record: FetchedRecord): void {
-    let low = 0
-    let high = this.waiting.length
-    if (high > 0 && this.waiting[high - 1]!.offset < record.offset) low = high
+    const records = this.#records
+    let low = this.#first
+    let high = records.length
+    if (high > low && records[high - 1]!.offset < record.offset) low = high
     while (low < high) {
       const middle = (low + high) >>> 1
-      if (this.waiting[middle]!.offset < record.offset) low = middle + 1
+      if (records[middle]!.offset < record.offset) low = middle + 1
       else high = middle
     }
-    this.waiting.splice(low, 0, record)
+    if (low === records.length) records.push(record)
+    else records.splice(low, 0, record)
     this.#waitingBytes += record.body.length + recordBytes
   }
 
   removeAt(index: number): FetchedRecord {
-    const [record] = this.waiting.splice(index, 1)
-    this.#waitingBytes -= record!.body.length + recordBytes
-    return record!
+    const record = this.waitingAt(index)
+    if (index === 0) this.#takeFirst()
+    else this.#records.splice(this.#first + index, 1)
+    this.#waitingBytes -= record.body.length + recordBytes
+    return record
+  }
+
+  #takeFirst(): void {
+    const records = this.#records
+    records[this.#first++] = undefined
+    if (this.#first < takenMax && this.#first < records.length) return
+    if (this.#first * 2 < records.length) return
+    records.splice(0, this.#first)
+    this.#first = 0
   }
 
   /** What lies before `offset` is gone from the log. */
   forgetBefore(offset: number): void {
     const { watermark } = this.progress
     if (offset > watermark) this.progress.settle(watermark, offset - watermark)
-    while (this.waiting.length > 0 && this.waiting[0]!.offset < offset) this.removeAt(0)
+    while (this.waitingCount > 0 && this.waitingAt(0).offset < offset) this.removeAt(0)
     this.next = Math.max(this.next, offset)
   }
 
@@ -82,8 +110,8 @@ export class Track {
   ): { readonly index: number; readonly dueAt: number } {
     let dueFirst = Number.POSITIVE_INFINITY
     let parked: Set<string> | undefined
-    for (let index = 0; index < this.waiting.length; index++) {
-      const record = this.waiting[index]!
+    for (let index = 0; index < this.waitingCount; index++) {
+      const record = this.waitingAt(index)
       const held = this.progress.held(record.offset)
       if (held === undefined && this.#isFull) continue
       const key = keyOf(record)

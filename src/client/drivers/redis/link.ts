@@ -222,7 +222,7 @@ function firstError(error: MultiErrorReply): unknown {
 function connectFailed(cause: Error): ClientError {
   const isRefused = /^(WRONGPASS|NOAUTH|NOPERM|ERR )/.test(cause.message)
   return new ClientError({
-    code: isRefused ? 'SPILLWAY_E_AUTH' : 'SPILLWAY_E_CONNECT',
+    code: isRefused ? 'SPILLWAY_E_ACCESS' : 'SPILLWAY_E_CONNECTION',
     backend,
     why: `no connection: ${textOf(cause).replace(/\.$/, '')}.`,
     retryable: !isRefused,
@@ -265,7 +265,7 @@ function mapped(error: unknown, command: Command): ClientError {
     case 'NOAUTH':
     case 'NOPERM':
     case 'WRONGPASS':
-      return new ClientError({ code: 'SPILLWAY_E_AUTH', backend, why, cause })
+      return new ClientError({ code: 'SPILLWAY_E_ACCESS', backend, why, cause })
     case 'WRONGTYPE':
       return new PlanError({ code: 'SPILLWAY_P_CONFLICT', backend, why, cause })
     case 'CROSSSLOT':
