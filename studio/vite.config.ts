@@ -31,7 +31,7 @@ export default defineConfig({
           groups: [
             {
               name: 'kit',
-              test: /node_modules\/@?preact|preload-helper|\/studio\/src\/(ui\/|theme|router|learn\/chapter-list)/,
+              test: /node_modules\/@?preact|preload-helper|\/studio\/src\/(ui\/|theme|api|main|shell|routes|router|operate\/routes|learn\/chapters\/chapters|learn\/chapter-page|learn\/chapter-list)/,
             },
             { name: 'live', test: /\/studio\/src\/operate\/(events|use-api|format|said|session)/ },
             {

@@ -13,6 +13,7 @@ import type {
   History,
   ImportResult,
   MessageDetail,
+  QueueDetail,
   QueuePage,
   Redrive,
   Session,
@@ -130,6 +131,20 @@ test('messages are browsed in both directions, page by page, in whatever state',
   assert.deepEqual(await bodies('/api/queues/q/messages?state=leased'), ['m0', 'm1'])
   assert.equal((await call('/api/queues/none/messages')).status, 404)
   assert.equal((await call('/api/queues/q/messages?limit=0')).status, 400)
+})
+
+test('a queue that was made here is altered: set, cleared, kept, and others say who decides', async () => {
+  const { engine, post } = fixture()
+  engine.createLog('q', { queue: { ttlMs: 5000, attemptsMax: 3 } })
+  engine.createLog('log', {})
+  const answer = await post<QueueDetail>('/api/queues/q/settings', { ttlMs: null, countMax: 10 })
+  assert.equal(answer.status, 200)
+  const { ttlMs, countMax, attemptsMax } = engine.log('q')!.config.queue!
+  assert.deepEqual([ttlMs, countMax, attemptsMax], [undefined, 10, 3])
+  assert.equal((await post('/api/queues/q/settings', { ttlMs: 'soon' })).status, 400)
+  assert.equal((await post('/api/queues/q/settings', { overflow: 'flood' })).status, 400)
+  assert.equal((await post('/api/queues/log/settings', { ttlMs: 1 })).status, 409)
+  assert.equal((await post('/api/queues/none/settings', {})).status, 404)
 })
 
 test('browsing leaves every counter as it was', async () => {

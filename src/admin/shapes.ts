@@ -107,6 +107,18 @@ function readQueue(value: unknown): NonNullable<LogInput['queue']> {
   }
 }
 
+/** What can be changed of a queue that is there: a value to set, null to clear, absent to keep. */
+export function readQueueChanges(value: unknown): NonNullable<LogInput['queue']> {
+  const fields = fieldsOf(value, 'The settings')
+  const wholes = ['ttlMs', 'countMax', 'bytesMax', 'attemptsMax', 'leaseMs'] as const
+  const overflow = oneOf(fields, 'overflow', ['drop-head', 'reject', 'reject-dead-letter'])
+  const named = wholes.filter(name => fields[name] !== undefined)
+  return {
+    ...Object.fromEntries(named.map(name => [name, optionalWhole(fields, name)])),
+    ...(overflow === undefined ? {} : { overflow }),
+  }
+}
+
 const deathReasons = ['rejected', 'expired', 'length', 'attempts'] as const
 const keptThings = ['time', 'attempts'] as const
 

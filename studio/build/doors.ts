@@ -33,8 +33,7 @@ function doorsOf(chunks: readonly { readonly moduleIds: readonly string[] }[]) {
   for (const id of chunks.flatMap(({ moduleIds }) => moduleIds)) {
     const slug = id.split(chapterFolder)[1]?.replace(/\.tsx$/, '')
     if (slug === undefined || slug.endsWith('.ts') || slug === 'text') continue
-    const modules = ['/studio/src/learn/chapter-page.tsx', `${chapterFolder}${slug}.tsx`]
-    all.set(`learn-${slug}`, modules)
+    all.set(`learn-${slug}`, [`${chapterFolder}${slug}.tsx`])
   }
   return all
 }

@@ -6,6 +6,7 @@
 
 import type { ComponentType } from 'preact'
 import { chapterList } from './learn/chapter-list.ts'
+import { chapterPage } from './learn/chapter-page.tsx'
 import { chapters } from './learn/chapters/chapters.ts'
 import { operateRoutes } from './operate/routes.ts'
 
@@ -22,11 +23,7 @@ export interface Route {
 }
 
 async function loadChapter(slug: string): Promise<ComponentType<PageProps>> {
-  const [{ chapterPage }, body] = await Promise.all([
-    import('./learn/chapter-page.tsx'),
-    chapters[slug]!(),
-  ])
-  return chapterPage(slug, body)
+  return chapterPage(slug, await chapters[slug]!())
 }
 
 export const routes: readonly Route[] = [

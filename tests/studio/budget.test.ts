@@ -34,7 +34,7 @@ describe('the budgets of the studio', () => {
 
   it('loads at most 60 kB of script and 12 kB of style first, gzipped', () => {
     const { script, style, files } = firstLoad(folder)
-    assert.ok(files.some(file => file.includes('index-')))
+    assert.ok(files.some(file => file.includes('kit-')))
     assert.ok(files.some(file => file.includes('home-')))
     console.log(`first load: ${script} B of script, ${style} B of style, gzipped`)
     assert.ok(script <= 60_000, `${script} B`)

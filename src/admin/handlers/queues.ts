@@ -8,7 +8,7 @@ import { type ListQuery, sortKeys } from '../catalogue.ts'
 import type { Desk } from '../desk.ts'
 import { adminLimits } from '../limits.ts'
 import type { Fields, Route } from '../routes.ts'
-import { type LogInput, readLogInput, WrongShape } from '../shapes.ts'
+import { type LogInput, readLogInput, readQueueChanges, WrongShape } from '../shapes.ts'
 import { protocolOf } from '../views.ts'
 
 export const listFields: Fields = {
@@ -134,6 +134,45 @@ export function queueRoutes(desk: Desk): readonly Route[] {
     },
     {
       method: 'post',
+      path: '/api/queues/:name/settings',
+      tag: 'queues',
+      summary: 'Alters a queue that was made here: null clears a limit, what is absent stays.',
+      body: {
+        ttlMs: { type: 'integer', text: 'How long a message may wait.' },
+        countMax: { type: 'integer', text: 'How many messages may be ready.' },
+        bytesMax: { type: 'integer', text: 'How many bytes may be ready.' },
+        overflow: {
+          type: 'string',
+          text: 'What happens at the limit.',
+          values: ['drop-head', 'reject', 'reject-dead-letter'],
+        },
+        attemptsMax: { type: 'integer', text: 'Times that a message may be handed out.' },
+        leaseMs: { type: 'integer', text: 'Life of a lease that names none.' },
+      },
+      answer: 'QueueDetail',
+      handle: async context => {
+        const name = nameOf(context)
+        const info = engine.log(name)
+        if (info === undefined) return noQueue(context)
+        const advice = whoDecides[protocolOf(ports, info)]
+        if (advice !== undefined) return fail(context, 409, 'wrong-kind', advice)
+        if (info.config.queue === undefined) {
+          return fail(context, 409, 'wrong-kind', 'A stream has no such settings.')
+        }
+        let queue: LogInput['queue']
+        try {
+          queue = readQueueChanges(await readJson(context))
+        } catch (error) {
+          return wrongShape(context, error)
+        }
+        const outcome = engine.alter(name, { queue })
+        if (!outcome.ok) return refuse(context, outcome)
+        catalogue.forget()
+        return settled(context, catalogue.detail(name) ?? {})
+      },
+    },
+    {
+      method: 'post',
       path: '/api/queues/:name/pause',
       tag: 'queues',
       summary: 'Hands nothing out until it is resumed, or the broker is started again.',
@@ -151,6 +190,17 @@ export function queueRoutes(desk: Desk): readonly Route[] {
       handle: context => ended(context, engine.pause(nameOf(context), false), { paused: false }),
     },
   ]
+}
+
+/**
+ * A protocol's queue is what its client declared: altered behind its back, the next declaration
+ * would be refused, or would undo it.
+ */
+const whoDecides: { readonly [protocol: string]: string } = {
+  amqp: 'Its clients declare it, and RabbitMQ alters a declared queue by a policy: set one.',
+  kafka: 'Alter the topic as Kafka does, with AlterConfigs (kafka-configs --alter).',
+  sqs: 'Alter it as SQS does, with SetQueueAttributes.',
+  redis: 'A stream of Redis has no settings; XTRIM and XADD bound it.',
 }
 
 function wrongShape(context: Context, error: unknown): Response {

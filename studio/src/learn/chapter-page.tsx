@@ -1,6 +1,5 @@
 /** One chapter: its text, its scene, and the way to the next one. */
 
-import '../styles/learn.css'
 import type { ComponentType } from 'preact'
 import { PageHead } from '../ui/page-head.tsx'
 import { chapterList } from './chapter-list.ts'

@@ -1,6 +1,7 @@
 /** The ledger in words and figures: what was owed, what came of it, and whether the sums agree. */
 
 import type { LedgerCounts } from '../../../src/simulator/ledger.ts'
+import { whole } from '../ui/number.ts'
 import type { Player } from './player.ts'
 
 type Tone = 'plain' | 'bad' | 'good'
@@ -30,13 +31,12 @@ export function LedgerView({ player }: { readonly player: Player }) {
       </dl>
       <p>
         <span>
-          Expected balance <b>{counts.expected.toLocaleString('en')}</b>, actual{' '}
-          <b>{counts.actual.toLocaleString('en')}</b>
+          Expected balance <b>{whole(counts.expected)}</b>, actual <b>{whole(counts.actual)}</b>
         </span>
         <span class={difference === 0 ? 'sum good' : 'sum bad'}>
           {difference === 0
             ? '✓ the sums agree'
-            : `✕ ${Math.abs(difference).toLocaleString('en')} ${difference > 0 ? 'too much' : 'missing'}`}
+            : `✕ ${whole(Math.abs(difference))} ${difference > 0 ? 'too much' : 'missing'}`}
         </span>
       </p>
     </section>
@@ -54,7 +54,7 @@ function Entry(props: { readonly name: string; readonly value: number; readonly 
       <dt>{name}</dt>
       <dd>
         {tone === 'bad' && <span aria-hidden="true">✕ </span>}
-        {value.toLocaleString('en')}
+        {whole(value)}
       </dd>
     </div>
   )

@@ -9,6 +9,7 @@ import { useEffect, useMemo, useRef } from 'preact/hooks'
 import type { Scenario } from '../../../src/simulator/scenario.ts'
 import { here, setQuery } from '../router.ts'
 import { prefersStill, remember, remembered } from '../theme.ts'
+import { Later } from '../ui/later.tsx'
 import { Tabs } from '../ui/tabs.tsx'
 import { type CodeSet, CodeView } from './code-view.tsx'
 import { type ActionName, Actions, crashOne, KnobControls, TimeControls } from './controls.tsx'
@@ -105,9 +106,11 @@ export function Scene(props: {
               onShare={isMain === true ? share : undefined}
             />
           )}
-          <LedgerView player={player} />
-          {isSmall !== true && <KnobControls player={player} />}
-          <LogView player={player} />
+          <Later>
+            <LedgerView player={player} />
+            {isSmall !== true && <KnobControls player={player} />}
+            <LogView player={player} />
+          </Later>
         </div>
         {code !== undefined && (
           <div class="program">

@@ -1,11 +1,10 @@
 /** Numbers, sizes and times as people read them. */
 
-const whole = new Intl.NumberFormat('en', { maximumFractionDigits: 0 })
-const compact = new Intl.NumberFormat('en', { notation: 'compact', maximumFractionDigits: 1 })
+import { compact, whole } from '../ui/number.ts'
 
 /** Exact up to 99,999, then short: `1.2M`. */
 export function count(value: number): string {
-  return value < 100_000 ? whole.format(value) : compact.format(value)
+  return value < 100_000 ? whole(value) : compact(value)
 }
 
 export function rate(value: number): string {
@@ -23,7 +22,7 @@ export function size(bytes: number): string {
     value /= 1000
     unit++
   }
-  return `${unit === 0 || value >= 100 ? whole.format(value) : value.toFixed(1)} ${units[unit]}`
+  return `${unit === 0 || value >= 100 ? whole(value) : value.toFixed(1)} ${units[unit]}`
 }
 
 export function duration(ms: number): string {

@@ -5,6 +5,7 @@ import type { History, Overview as OverviewData } from '../../../src/admin/contr
 import { here, setQuery } from '../router.ts'
 import { Badge } from '../ui/badge.tsx'
 import { Sparkline } from '../ui/chart.tsx'
+import { Later } from '../ui/later.tsx'
 import { PageHead } from '../ui/page-head.tsx'
 import { Tabs } from '../ui/tabs.tsx'
 import { useEvents } from './events.ts'
@@ -71,29 +72,33 @@ function OverviewPage() {
             onChoose={id => setQuery({ span: id })}
           />
         </header>
-        <div class="body">
-          <TimeChart
-            label="Messages a second"
-            history={history.value.value}
-            lines={traffic}
-            key={`t${span}`}
-          />
+        <div class="body chart-room">
+          <Later>
+            <TimeChart
+              label="Messages a second"
+              history={history.value.value}
+              lines={traffic}
+              key={`t${span}`}
+            />
+          </Later>
         </div>
       </section>
-      <section class="panel" aria-label="Backlog">
-        <header>
-          <h2>Backlog</h2>
-        </header>
-        <div class="body">
-          <TimeChart
-            label="Backlog"
-            history={history.value.value}
-            lines={backlog}
-            key={`b${span}`}
-          />
-        </div>
-      </section>
-      {now !== undefined && <Facts now={now} />}
+      <Later>
+        <section class="panel" aria-label="Backlog">
+          <header>
+            <h2>Backlog</h2>
+          </header>
+          <div class="body">
+            <TimeChart
+              label="Backlog"
+              history={history.value.value}
+              lines={backlog}
+              key={`b${span}`}
+            />
+          </div>
+        </section>
+        {now !== undefined && <Facts now={now} />}
+      </Later>
     </>
   )
 }

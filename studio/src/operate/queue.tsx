@@ -19,6 +19,7 @@ import { Block } from './message-view.tsx'
 import { Said } from './said.tsx'
 import { SendForm } from './send-form.tsx'
 import { isReadOnly, Live } from './session.tsx'
+import { SettingsForm } from './settings-form.tsx'
 import { TailView } from './tail-view.tsx'
 import { type Line, TimeChart } from './time-chart.tsx'
 import { type Doing, useApi, useDoing } from './use-api.ts'
@@ -354,6 +355,11 @@ function Settings({ detail }: { readonly detail: QueueDetail }) {
         <header>
           <h2>Configuration</h2>
         </header>
+        {!isReadOnly() && (
+          <div class="body">
+            <SettingsForm detail={detail} />
+          </div>
+        )}
         <Block label="Configuration as JSON">{JSON.stringify(detail.config, null, 2)}</Block>
       </section>
     </div>

@@ -1,5 +1,6 @@
 import { useSignal } from '@preact/signals'
 import { backends, questions, rankBackends } from '../../../../src/simulator/choosing.ts'
+import { whole } from '../../ui/number.ts'
 import { Toggle } from '../../ui/toggle.tsx'
 import { CodeView } from '../code-view.tsx'
 import { figures, measuredOn } from '../figures.ts'
@@ -131,11 +132,11 @@ export function Choosing() {
             {figures.map(figure => (
               <tr key={figure.id}>
                 <th scope="row">{figure.title}</th>
-                <td class="num">{figure.perSecond.toLocaleString('en')}</td>
+                <td class="num">{whole(figure.perSecond)}</td>
                 <td class="num">
                   {figure.peer === undefined
                     ? 'none measured'
-                    : `${figure.peer.perSecond.toLocaleString('en')} (${figure.peer.name})`}
+                    : `${whole(figure.peer.perSecond)} (${figure.peer.name})`}
                 </td>
                 <td>
                   <code>{figure.question}</code>; {figure.note}

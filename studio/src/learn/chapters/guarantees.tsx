@@ -8,8 +8,10 @@ import {
 } from '../../../../src/simulator/scenarios/guide.ts'
 import { Simulation } from '../../../../src/simulator/simulation.ts'
 import { Button } from '../../ui/button.tsx'
+import { whole } from '../../ui/number.ts'
 import { CodeView } from '../code-view.tsx'
 import { guaranteeCode } from '../listings/guarantees.ts'
+import { useOutcomes } from '../outcome.ts'
 import { Player } from '../player.ts'
 import { Scene } from '../scene.tsx'
 import { Prose, Try } from './text.tsx'
@@ -100,7 +102,7 @@ const rows = [
 
 /** Reliability as counted, complexity in words, speed as this browser measures it. */
 function Compared() {
-  const deliveries = useMemo(() => rows.map(({ scenario }) => runOnce(scenario).deliveries), [])
+  const outcomes = useOutcomes(rows.map(({ scenario }) => ({ scenario, lengthMs: runMs })))
   const speeds = useSignal<readonly number[] | undefined>(undefined)
   const busy = useSignal(false)
   const measure = (): void => {
@@ -135,11 +137,9 @@ function Compared() {
               <tr key={name}>
                 <th scope="row">{name}</th>
                 <td>{crash}</td>
-                <td class="num">{deliveries[index]}</td>
+                <td class="num">{outcomes.value?.[index]?.deliveries ?? '…'}</td>
                 <td class="num" data-speed>
-                  {speeds.value === undefined
-                    ? '–'
-                    : Math.round(speeds.value[index]!).toLocaleString('en')}
+                  {speeds.value === undefined ? '–' : whole(Math.round(speeds.value[index]!))}
                 </td>
                 <td>{needs}</td>
               </tr>
@@ -160,9 +160,12 @@ function Compared() {
   )
 }
 
-function runOnce(scenario: Scenario): { readonly deliveries: number; readonly sent: number } {
+/** After this time all three are at rest. */
+const runMs = 60_000
+
+function runOnce(scenario: Scenario): { readonly sent: number } {
   const run = new Simulation(scenario)
-  run.advance(60_000)
+  run.advance(runMs)
   return run.counts()
 }
 

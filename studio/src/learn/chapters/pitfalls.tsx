@@ -1,8 +1,9 @@
 import { useMemo } from 'preact/hooks'
 import { type Pitfall, pitfalls } from '../../../../src/simulator/scenarios/pitfalls.ts'
-import { Simulation } from '../../../../src/simulator/simulation.ts'
 import { here, setQuery } from '../../router.ts'
+import { whole } from '../../ui/number.ts'
 import { pitfallCode } from '../listings/pitfalls.ts'
+import { useOutcomes } from '../outcome.ts'
 import { Scene } from '../scene.tsx'
 import { Prose, Try } from './text.tsx'
 
@@ -62,22 +63,16 @@ export function Pitfalls() {
 
 /** Both runs to their end, with the seed of the scene: the same figures as in the tests. */
 function Verdict({ pitfall }: { readonly pitfall: Pitfall }) {
-  const [broken, fixed] = useMemo(
-    () =>
-      [0, 1].map(value => {
-        const run = new Simulation(pitfall.scenario, { knobs: { fixed: value } })
-        run.advance(pitfall.lengthMs)
-        return pitfall.harm(run.counts())
-      }),
-    [pitfall],
-  )
+  const { scenario, lengthMs } = pitfall
+  const outcomes = useOutcomes([0, 1].map(fixed => ({ scenario, knobs: { fixed }, lengthMs })))
+  const [broken, fixed] = outcomes.value?.map(counts => whole(pitfall.harm(counts))) ?? ['…', '…']
   return (
     <section class="verdict" aria-label="Broken and fixed, compared">
       <div class="bad" data-verdict="broken">
-        <b>{broken!.toLocaleString('en')}</b>✕ {pitfall.figure}, broken
+        <b>{broken}</b>✕ {pitfall.figure}, broken
       </div>
       <div class="good" data-verdict="fixed">
-        <b>{fixed!.toLocaleString('en')}</b>✓ {pitfall.figure}, fixed
+        <b>{fixed}</b>✓ {pitfall.figure}, fixed
       </div>
     </section>
   )

@@ -1,5 +1,6 @@
 import { useSignal } from '@preact/signals'
 import { waiting } from '../../../../src/simulator/scenarios/guide.ts'
+import { whole } from '../../ui/number.ts'
 import { Slider } from '../../ui/toggle.tsx'
 import { figures, measuredOn } from '../figures.ts'
 import { waitCode } from '../listings/decisions.ts'
@@ -119,11 +120,11 @@ export function Scale() {
           </div>
           <div>
             <dt>Machines like the measured one, each half loaded</dt>
-            <dd data-machines>{machines.toLocaleString('en')}</dd>
+            <dd data-machines>{whole(machines)}</dd>
           </div>
           <div>
             <dt>Partitions for consumers that each handle 1,000 a second</dt>
-            <dd>{Math.max(1, Math.ceil(atPeak / 1000)).toLocaleString('en')}</dd>
+            <dd>{whole(Math.max(1, Math.ceil(atPeak / 1000)))}</dd>
           </div>
           <div>
             <dt>Disk for a week at 1 KB a message</dt>
@@ -160,7 +161,7 @@ function rounded(value: number): string {
   if (value >= 1e12) return `${(value / 1e12).toPrecision(3)} trillion`
   if (value >= 1e9) return `${(value / 1e9).toPrecision(3)} billion`
   if (value >= 1e6) return `${(value / 1e6).toPrecision(3)} million`
-  if (value >= 100) return Math.round(value).toLocaleString('en')
+  if (value >= 100) return whole(Math.round(value))
   return value.toPrecision(2)
 }
 

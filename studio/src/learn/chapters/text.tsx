@@ -1,5 +1,6 @@
 /** The two kinds of text in a chapter: what is explained, and what the reader should do first. */
 
+import '../../styles/learn.css'
 import type { ComponentChildren } from 'preact'
 
 export function Prose({ children }: { readonly children: ComponentChildren }) {
